@@ -1,0 +1,217 @@
+"""Checks that a table must pass: compiled to one SQL scan, every failure told at once."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+
+from afterlaunch.engine import Engine
+from afterlaunch.errors import DataError, did_you_mean
+from afterlaunch.ranges import Range
+
+_N_EXAMPLES = 3
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Failure:
+    """One way in which the data breaks the contract, with what would be allowed."""
+
+    check: str
+    column: str
+    n_rows: int | None
+    share: float | None
+    examples: tuple[str, ...]
+    allowed: str
+
+
+class ContractError(DataError):
+    """A table that breaks the contract; ``failures`` holds every failure."""
+
+    def __init__(self, source: str, failures: tuple[Failure, ...]) -> None:
+        self.failures = failures
+        super().__init__(_failure_table(source, failures))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Check:
+    check: str
+    column: str
+    bad: str
+    value: str
+    allowed: str
+
+
+def schema_failures(kinds: Mapping[str, str], wanted: Mapping[str, tuple[str, ...]]) -> Iterator[Failure]:
+    for column, allowed in wanted.items():
+        if column not in kinds:
+            hint = did_you_mean(column, kinds).strip() or f"The table has: {', '.join(kinds)}."
+            yield Failure(
+                check="column is missing", column=column, n_rows=None, share=None, examples=(), allowed=hint
+            )
+        elif kinds[column] not in allowed:
+            yield Failure(
+                check=f"column holds {_words(kinds[column])}",
+                column=column,
+                n_rows=None,
+                share=None,
+                examples=(),
+                allowed=" or ".join(_words(kind) for kind in allowed),
+            )
+
+
+def _words(kind: str) -> str:
+    names = {
+        "integer": "whole numbers",
+        "number": "numbers",
+        "boolean": "true/false",
+        "instant": "times",
+        "zoned_instant": "times with a zone",
+        "date": "dates",
+        "other": "nested values",
+    }
+    return names.get(kind, kind)
+
+
+def missing(column: str, name: str) -> tuple[Check, ...]:
+    return (
+        Check(
+            check="missing", column=column, bad=f"{name} IS NULL", value=name, allowed="a value in every row"
+        ),
+    )
+
+
+def zero_or_one(column: str, name: str) -> Check:
+    return Check(check="not 0 or 1", column=column, bad=f"{name} NOT IN (0, 1)", value=name, allowed="0 or 1")
+
+
+def outcome_checks(column: str, at_column: str, name: str, at: str) -> list[Check]:
+    without_time = f"{name} IS NOT NULL AND {at} IS NULL"
+    return [
+        zero_or_one(column, name),
+        Check(
+            check="missing beside an outcome", column=at_column, bad=without_time, value=at, allowed="a time"
+        ),
+    ]
+
+
+def too_early(column: str, bad: str, value: str) -> Check:
+    return Check(
+        check="before the case was scored", column=column, bad=bad, value=value, allowed="scored_at or later"
+    )
+
+
+def range_check(column: str, name: str, allowed: Range) -> Check:
+    bounds = []
+    if allowed.lower is not None:
+        bounds.append(f"{name} < {number_literal(allowed.lower)}")
+    if allowed.upper is not None:
+        bounds.append(f"{name} > {number_literal(allowed.upper)}")
+    shown = f"{'−∞' if allowed.lower is None else f'{allowed.lower:g}'} to " + (
+        "∞" if allowed.upper is None else f"{allowed.upper:g}"
+    )
+    return Check(
+        check="out of range", column=column, bad=" OR ".join(bounds) or "1 = 0", value=name, allowed=shown
+    )
+
+
+def number_literal(value: float) -> str:
+    """Return a number as SQL that every engine reads as a DOUBLE (``1.5e0``), never as a decimal.
+
+    Examples
+    --------
+    >>> number_literal(1.5), number_literal(-0.000012)
+    ('1.5e0', '-1.2e-05')
+    """
+    text = repr(float(value))
+    return text if "e" in text else f"{text}e0"
+
+
+def row_failures(engine: Engine, view: str, checks: list[Check], *, unique: str = "") -> Iterator[Failure]:
+    counts = [f"CAST(coalesce(count_if({check.bad}), 0) AS BIGINT) AS bad_{i}" for i, check in enumerate(checks)]
+    distinct = ["count(case_id) - count(DISTINCT case_id) AS n_repeated"] if unique else []
+    scan = engine.query(f"SELECT count(*) AS n_rows, {', '.join([*counts, *distinct])} FROM {view}").iloc[0]
+    n_rows = int(scan["n_rows"])
+    if not n_rows:
+        yield Failure(
+            check="table is empty",
+            column="(all)",
+            n_rows=0,
+            share=None,
+            examples=(),
+            allowed="at least 1 row",
+        )
+        return
+    for i, check in enumerate(checks):
+        n_bad = int(scan[f"bad_{i}"])
+        if n_bad:
+            examples = _examples(
+                engine, f"SELECT case_id, {check.value} AS bad_value FROM {view} WHERE {check.bad}"
+            )
+            yield Failure(
+                check=check.check,
+                column=check.column,
+                n_rows=n_bad,
+                share=n_bad / n_rows,
+                examples=examples,
+                allowed=check.allowed,
+            )
+    if unique and int(scan["n_repeated"]):
+        repeated = (
+            f"SELECT case_id, count(*) AS bad_value FROM {view} WHERE case_id IS NOT NULL "
+            "GROUP BY case_id HAVING count(*) > 1"
+        )
+        yield Failure(
+            check="repeated",
+            column=unique,
+            n_rows=int(scan["n_repeated"]),
+            share=int(scan["n_repeated"]) / n_rows,
+            examples=tuple(f"{text} times" for text in _examples(engine, repeated)),
+            allowed="each id once",
+        )
+
+
+def _examples(engine: Engine, select: str) -> tuple[str, ...]:
+    rows = engine.query(
+        f"SELECT CAST(case_id AS STRING) AS case_id, CAST(bad_value AS STRING) AS bad_value FROM ({select}) AS bad "
+        f"ORDER BY case_id LIMIT {_N_EXAMPLES}"
+    )
+    pairs = zip(rows["case_id"].tolist(), rows["bad_value"].tolist(), strict=True)
+    return tuple(f"{_shown(case_id)}: {_shown(value)}" for case_id, value in pairs)
+
+
+def _shown(value: object) -> str:
+    return str(value)[:40] if isinstance(value, str) else "(missing)"
+
+
+def in_table(table: str, failures: tuple[Failure, ...]) -> Iterator[Failure]:
+    for failure in failures:
+        yield dataclasses.replace(failure, column=f"{table}.{failure.column}")
+
+
+def _failure_table(source: str, failures: tuple[Failure, ...]) -> str:
+    header = ("check", "column", "rows", "share", "first examples (id: value)", "allowed")
+    rows = [header] + [
+        (
+            failure.check,
+            failure.column,
+            "" if failure.n_rows is None else f"{failure.n_rows:,}",
+            "" if failure.share is None else f"{failure.share:.2%}",
+            "; ".join(failure.examples),
+            failure.allowed,
+        )
+        for failure in failures
+    ]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
+    lines = [
+        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    lines.insert(1, "  " + "  ".join("-" * width for width in widths))
+    count = "1 check" if len(failures) == 1 else f"{len(failures)} checks"
+    return "\n".join(
+        [
+            f"The data of {source!r} breaks its contract in {count}:",
+            *lines,
+            "Mend the data, or correct the roles and ranges in the model's model.yaml, and run again.",
+        ]
+    )
