@@ -39,17 +39,26 @@ def test_one_query_gives_what_separate_group_bys_give(engine, rows):
     assert by_both["n"].sum() == by_month["n"].sum() == 5000
 
 
-def test_a_null_key_belongs_to_no_group_and_zero_groups_can_be_dropped(engine, rows):
+def test_a_null_key_belongs_to_no_group(engine, rows):
     only_south = Key(name="south", sql="CASE WHEN region = 'south' THEN region END")
-    high = count_where("n_high", "x > 100")
-    kept, dropped = aggregate(
-        engine,
-        "toy_rows",
-        (Cut(keys=(only_south,), totals=(N,)), Cut(keys=(MONTH,), totals=(high,), drop_if_zero="n_high")),
+    kept, by_month = aggregate(
+        engine, "toy_rows", (Cut(keys=(only_south,), totals=(N,)), Cut(keys=(MONTH,), totals=(N,)))
     )
     assert kept["south"].tolist() == ["south"]
     assert kept["n"].tolist() == [(rows["region"] == "south").sum()]
-    assert dropped.empty
+    assert by_month["n"].sum() == len(rows)
+
+
+def test_cuts_that_want_the_same_totals_share_one_query(engine, rows, monkeypatch):
+    asked = []
+    answer = engine.query
+    monkeypatch.setattr(engine, "query", lambda sql: asked.append(sql) or answer(sql))
+    high = count_where("n_high", "x > 1")
+    cuts = (Cut(keys=(MONTH,), totals=(N,)), Cut(keys=(MONTH,), totals=(high,)), Cut(keys=(REGION,), totals=(N,)))
+    by_month, by_month_high, by_region = aggregate(engine, "toy_rows", cuts)
+    assert len(asked) == 2
+    assert by_month["n"].sum() == by_region["n"].sum() == 5000
+    assert by_month_high["n_high"].sum() == (rows["x"] > 1).sum()
 
 
 def test_partial_sums_add_up_to_the_whole(engine, rows):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 
 import numpy as np
@@ -73,3 +74,57 @@ def toy_setup(**changed) -> LogSetup:
         "outcome_delay_days": 2,
     }
     return LogSetup(**(given | changed))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class World:
+    """A year of a scoring model in which nothing happens but what is planted in the last month.
+
+    ``noise`` is added to the score's log-odds, ``shift`` to the outcome's, ``missing_share`` empties ``amount`` and
+    ``kept_share`` thins the rows out, each in the last month only; ``bad_region`` is a region whose outcomes do not
+    follow the score there.
+    """
+
+    n_months: int = 13
+    n_per_day: int = 40
+    seed: int = 0
+    noise: float = 0.0
+    shift: float = 0.0
+    missing_share: float = 0.02
+    kept_share: float = 1.0
+    bad_region: str = ""
+
+    def log(self) -> pd.DataFrame:
+        """Return the rows, with their outcomes known after two days."""
+        random = np.random.default_rng(self.seed)
+        n_days = sum(_days_in_month(2023 + m // 12, m % 12 + 1) for m in range(self.n_months))
+        n = self.n_per_day * n_days
+        at = pd.Timestamp("2023-01-01") + pd.to_timedelta(np.arange(n) * (24 * 60 // self.n_per_day), unit="min")
+        last = at >= pd.Timestamp(2023 + (self.n_months - 1) // 12, (self.n_months - 1) % 12 + 1, 1)
+        day_effect = random.normal(0, 0.15, n_days)[np.arange(n) // self.n_per_day]
+        logit = random.normal(-1.2, 1.3, n)
+        region = random.choice(["north", "south", "east", "west"], n)
+        truth = logit + day_effect + np.where(last, self.shift, 0.0)
+        truth = np.where(last & (region == self.bad_region), random.permutation(logit), truth)
+        seen = logit + np.where(last, random.normal(0, 1, n) * self.noise, 0.0)
+        score = np.round(1 / (1 + np.exp(-seen)), 6)
+        amount = random.gamma(2, 100, n)
+        amount[random.random(n) < np.where(last, self.missing_share, 0.02)] = np.nan
+        kept = ~last | (random.random(n) < self.kept_share)
+        return pd.DataFrame(
+            {
+                "claim": np.arange(n),
+                "at": at.astype("datetime64[us]"),
+                "risk": score,
+                "alert": score >= 0.5,
+                "version": "v1",
+                "amount": amount,
+                "region": region,
+                "outcome": (random.random(n) < 1 / (1 + np.exp(-truth))).astype("int64"),
+                "known_at": (at + pd.Timedelta(days=2)).astype("datetime64[us]"),
+            }
+        )[kept]
+
+
+def _days_in_month(year: int, month: int) -> int:
+    return pd.Timestamp(year, month, 1).days_in_month

@@ -1,7 +1,7 @@
-"""Analyses declare the sums they need; one SQL text reads the table once and returns them all.
+"""Analyses declare the sums they need; one SQL text returns all that are wanted alike.
 
-A :class:`Cut` says which sums are wanted by which keys. :func:`aggregate` merges the cuts of an analysis into one
-query with grouping sets, in the subset of SQL that DuckDB and Spark run alike. Everything that comes back adds up
+A :class:`Cut` says which sums are wanted by which keys. :func:`aggregate` merges all cuts that want the same sums
+into one query with grouping sets, in the subset of SQL that DuckDB and Spark run alike. Everything that comes back adds up
 over partitions: counts, and sums in fixed point, so that no order of rows or threads changes a digit.
 """
 
@@ -39,13 +39,11 @@ class Total:
 class Cut:
     """The totals wanted by one combination of keys.
 
-    Rows whose key is NULL belong to no group. Groups in which ``drop_if_zero`` (the name of one of the totals) is
-    zero are left out.
+    Rows whose key is NULL belong to no group.
     """
 
     keys: tuple[Key, ...]
     totals: tuple[Total, ...]
-    drop_if_zero: str = ""
 
 
 _Part = TypeVar("_Part", Key, Total)
@@ -75,7 +73,10 @@ def exact_sum(name: str, value: str, *, where: str = "1 = 1", digits: int = 9) -
 def aggregate(
     engine: Engine, view: str, cuts: tuple[Cut, ...], *, where: str = "1 = 1"
 ) -> tuple[pd.DataFrame, ...]:
-    """Read a view once and return one frame a cut: its keys, then its totals, sorted by the keys.
+    """Return one frame a cut: its keys, then its totals, sorted by the keys.
+
+    Cuts that want the same totals share one reading of the view. Others do not: a few wide sums by day beside narrow
+    ones by score cost 2.4 times as much in one text as in two, since every grouping set pays for every sum.
 
     Parameters
     ----------
@@ -93,9 +94,13 @@ def aggregate(
     tuple of pandas.DataFrame
         In the order of the cuts.
     """
-    keys = _merged(key for cut in cuts for key in cut.keys)
-    rows = engine.query(query_text(view, cuts, where=where))
-    return tuple(_frame(rows, cut, keys) for cut in cuts)
+    frames: dict[int, pd.DataFrame] = {}
+    for totals in dict.fromkeys(cut.totals for cut in cuts):
+        together = {i: cut for i, cut in enumerate(cuts) if cut.totals == totals}
+        keys = _merged(key for cut in together.values() for key in cut.keys)
+        rows = engine.query(query_text(view, tuple(together.values()), where=where))
+        frames |= {i: _frame(rows, cut, keys) for i, cut in together.items()}
+    return tuple(frames[i] for i in range(len(cuts)))
 
 
 def query_text(view: str, cuts: tuple[Cut, ...], *, where: str = "1 = 1") -> str:
@@ -126,8 +131,6 @@ def _merged(parts: Iterable[_Part]) -> tuple[_Part, ...]:
 def _frame(rows: pd.DataFrame, cut: Cut, keys: tuple[Key, ...]) -> pd.DataFrame:
     own = {key.name for key in cut.keys}
     belongs = _all(rows[f"off_{key.name}"] == (0 if key.name in own else 1) for key in keys)
-    if cut.drop_if_zero:
-        belongs &= rows[cut.drop_if_zero] != 0
     names = [*(key.name for key in cut.keys), *(total.name for total in cut.totals)]
     frame = rows.loc[belongs, names].dropna(subset=[key.name for key in cut.keys])
     return frame.sort_values([key.name for key in cut.keys], ignore_index=True)

@@ -1,4 +1,4 @@
-"""What the monthly health report reads from a scoring log: counts and sums by day, in one query.
+"""What the monthly health report reads from a scoring log: counts and sums by day.
 
 A row is *judged* when its outcome is known, all outcomes of its day are complete, and its version did not see it in
 training. Everything about how well the model did rests on judged rows only.
@@ -46,7 +46,7 @@ class Amounts:
 class DaySums:
     """Sums over judged rows with days (or resamples of days) on the first axis.
 
-    ``n_negative_by_bin`` and ``n_positive_by_bin`` have the bins of :data:`SCORE_GRID` on their last axis; the KPI
+    ``n_negative_by_bin`` and ``n_positive_by_bin`` have the bins of :data:`SCORE_GRID` in use on their last axis; the KPI
     sums have the KPIs there. All others have one number a day.
     """
 
@@ -78,7 +78,9 @@ class DaySums:
     def weighted(self, weights: npt.NDArray[np.int64]) -> DaySums:
         """Return the sums of each resample: ``weights`` has shape (resamples, days)."""
         by_resample = weights.astype(np.float64)
-        return DaySums(**{field.name: by_resample @ getattr(self, field.name) for field in dataclasses.fields(self)})
+        return DaySums(
+            **{field.name: by_resample @ getattr(self, field.name) for field in dataclasses.fields(self)}
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -142,7 +144,7 @@ class HealthCounts:
 
 
 def read_health_counts(log: ScoringLog, *, first: Window, last: Window, money: Amounts) -> HealthCounts:
-    """Read the months from ``first`` to ``last`` and the segments of the last one, in one query.
+    """Read the months from ``first`` to ``last`` and the segments of the last one.
 
     Raises
     ------
@@ -154,31 +156,39 @@ def read_health_counts(log: ScoringLog, *, first: Window, last: Window, money: A
     totals = (*_row_totals(), *_judged_totals(), *_kpi_totals(money, log), *_missing_totals(features))
     day = Key(name="day", sql="CAST(scored_at AS DATE)")
     version = Key(name="version", sql="model_version")
-    month = Key(name="month", sql="CAST(date_trunc('month', scored_at) AS DATE)")
-    by_score = (count_where("n_judged", "judged = 1"), count_where("n_positive", "judged = 1 AND outcome = 1"))
-    by_bin = (*by_score, exact_sum("sum_score_judged", "score", where="judged = 1"))
-    grid, value = Key(name="score_bin", sql=grid_sql("score")), Key(name="score_value", sql=_score_value(log, first, last))
+    judged_day = Key(name="judged_day", sql="CASE WHEN judged = 1 THEN CAST(scored_at AS DATE) END")
+    month = Key(
+        name="month", sql="CASE WHEN judged = 1 THEN CAST(date_trunc('month', scored_at) AS DATE) END"
+    )
+    grid = Key(name="score_bin", sql=grid_sql("score"))
+    value = Key(name="score_value", sql=f"CASE WHEN judged = 1 THEN {_score_value(log, first, last)} END")
+    counts = (
+        count_where("n_judged", "judged = 1"),
+        count_where("n_positive", "judged = 1 AND outcome = 1"),
+        exact_sum("sum_score_judged", "score", where="judged = 1"),
+    )
     inside = f"scored_at >= {instant_literal(last.start)} AND judged = 1"
     cuts = [
         Cut(keys=(day, version), totals=totals),
-        Cut(keys=(day, grid), totals=by_bin, drop_if_zero="n_judged"),
-        Cut(keys=(month, value), totals=by_score, drop_if_zero="n_judged"),
+        Cut(keys=(judged_day, grid), totals=counts),
+        Cut(keys=(month, value), totals=counts),
     ]
     for i, column in enumerate(log.setup.columns.segments):
         value_sql = f"coalesce(CAST({log.features[column]} AS STRING), '(missing)')"
         segment = Key(name=f"segment_{i}", sql=f"CASE WHEN {inside} THEN {value_sql} END")
-        cuts.append(Cut(keys=(segment, day, grid), totals=by_bin, drop_if_zero="n_judged"))
+        cuts.append(Cut(keys=(segment, judged_day, grid), totals=counts))
     where = f"scored_at >= {instant_literal(first.start)} AND scored_at < {instant_literal(last.end)}"
     by_day, by_day_bin, by_month_score, *by_segment = aggregate(log.engine, view, tuple(cuts), where=where)
-    months = _months(first, last)
+    months, used = _months(first, last), used_bins(by_day_bin)
     return HealthCounts(
         months=tuple(
-            _month_counts(month, by_day, by_day_bin, by_month_score, features=features, money=money) for month in months
+            _month_counts(month, by_day, by_day_bin, by_month_score, features=features, money=money, used=used)
+            for month in months
         ),
         segments=tuple(
             segment
             for i, column in enumerate(log.setup.columns.segments)
-            for segment in _segments(column, by_segment[i], f"segment_{i}", last)
+            for segment in _segments(column, by_segment[i], f"segment_{i}", last, used)
         ),
     )
 
@@ -278,10 +288,13 @@ def _month_counts(
     *,
     features: tuple[tuple[str, str], ...],
     money: Amounts,
+    used: range,
 ) -> MonthCounts:
     rows = _inside(by_day, "day", month)
     versions = {
-        str(name): VersionDays(n=int(part["n"].sum()), first_on=_day(part["day"].min()), last_on=_day(part["day"].max()))
+        str(name): VersionDays(
+            n=int(part["n"].sum()), first_on=_day(part["day"].min()), last_on=_day(part["day"].max())
+        )
         for name, part in rows.groupby("version", sort=True)
     }
     return MonthCounts(
@@ -295,16 +308,16 @@ def _month_counts(
         n_days_judged=int(rows.loc[rows["n_judged"] > 0, "day"].nunique()),
         versions=versions,
         n_missing={name: int(rows[f"n_missing_{column}"].sum()) for name, column in features},
-        fresh=_fresh_days(rows, days_of(month)),
-        days=sums_by_day(rows, _inside(by_day_bin, "day", month), days_of(month), n_kpis=len(money.kpis)),
+        fresh=_fresh_days(rows, month),
+        days=sums_by_day(rows, _inside(by_day_bin, "judged_day", month), month, used=used, n_kpis=len(money.kpis)),
         scores=month_scores(_inside(by_month_score, "month", month)),
     )
 
 
-def _fresh_days(rows: pd.DataFrame, days: Mapping[dt.date, int]) -> FreshDays:
-    place = np.array([days[_day(day)] for day in rows["day"]], dtype=np.int64)
+def _fresh_days(rows: pd.DataFrame, month: Window) -> FreshDays:
+    place = _place(rows["day"], month)
     n, n_alerts, sum_score = (
-        np.bincount(place, weights=rows[name].to_numpy(np.float64), minlength=len(days))
+        np.bincount(place, weights=rows[name].to_numpy(np.float64), minlength=month.n_days)
         for name in ("n_fresh", "n_fresh_alerts", "sum_fresh_score")
     )
     return FreshDays(n=n[n > 0], n_alerts=n_alerts[n > 0], sum_score=sum_score[n > 0])
@@ -324,9 +337,11 @@ def _day(value: object) -> dt.date:
     return day
 
 
-def days_of(month: Window) -> dict[dt.date, int]:
-    """Number the days of a month from 0."""
-    return {month.start + dt.timedelta(days=i): i for i in range(month.n_days)}
+def _place(days: pd.Series[pd.Timestamp], month: Window) -> npt.NDArray[np.int64]:
+    """Number days from 0, the first of the month."""
+    import pandas as pd
+
+    return (pd.to_datetime(days) - pd.Timestamp(month.start)).dt.days.to_numpy(np.int64)
 
 
 def month_scores(frame: pd.DataFrame) -> ScoreCounts:
@@ -338,22 +353,30 @@ def month_scores(frame: pd.DataFrame) -> ScoreCounts:
     )
 
 
-def sums_by_day(rows: pd.DataFrame, bins: pd.DataFrame, days: Mapping[dt.date, int], *, n_kpis: int = 0) -> DaySums:
+def used_bins(bins: pd.DataFrame) -> range:
+    """Return the stretch of the grid in which there are scores."""
+    index = bins["score_bin"]
+    return range(int(index.min()), int(index.max()) + 1) if len(index) else range(0)
+
+
+def sums_by_day(
+    rows: pd.DataFrame, bins: pd.DataFrame, month: Window, *, used: range, n_kpis: int = 0
+) -> DaySums:
     """Lay sums out by day; days without a judged row are left out, since nothing was observed on them.
 
     A sum that ``rows`` does not have is zero.
     """
-    place = np.array([days[_day(day)] for day in rows["day"]], dtype=np.int64)
+    place = _place(rows["day"], month)
 
     def by_day(name: str) -> Floats:
         values = rows[name].to_numpy(np.float64) if name in rows else np.zeros(len(rows))
-        return np.bincount(place, weights=values, minlength=len(days))
+        return np.bincount(place, weights=values, minlength=month.n_days)
 
     def by_kpi(role: str) -> Floats:
         columns = [by_day(f"kpi_{i}_{role}") for i in range(n_kpis)]
-        return np.stack(columns, axis=-1) if columns else np.zeros((len(days), 0))
+        return np.stack(columns, axis=-1) if columns else np.zeros((month.n_days, 0))
 
-    negative, positive = _by_day_and_bin(bins, days)
+    negative, positive = _by_day_and_bin(bins, month, used)
     sums = {
         "n_negative_by_bin": negative,
         "n_positive_by_bin": positive,
@@ -369,28 +392,38 @@ def sums_by_day(rows: pd.DataFrame, bins: pd.DataFrame, days: Mapping[dt.date, i
     return DaySums(**{name: values[seen] for name, values in sums.items()})
 
 
-def _by_day_and_bin(bins: pd.DataFrame, days: Mapping[dt.date, int]) -> tuple[Floats, Floats]:
-    shape = (len(days), SCORE_GRID.n_bins)
+def _by_day_and_bin(bins: pd.DataFrame, month: Window, used: range) -> tuple[Floats, Floats]:
+    shape = (month.n_days, len(used))
     negative, positive = np.zeros(shape), np.zeros(shape)
-    place = np.array([days[_day(day)] for day in bins["day"]], dtype=np.int64)
-    index = bins["score_bin"].to_numpy(np.int64)
+    place = _place(bins["judged_day"], month)
+    index = bins["score_bin"].to_numpy(np.int64) - used.start
     n_positive = bins["n_positive"].to_numpy(np.float64)
     np.add.at(positive, (place, index), n_positive)
     np.add.at(negative, (place, index), bins["n_judged"].to_numpy(np.float64) - n_positive)
     return negative, positive
 
 
-def _segments(column: str, frame: pd.DataFrame, key: str, month: Window) -> list[SegmentDays]:
-    days = days_of(month)
-    largest = frame.groupby(key)["n_judged"].sum().sort_values(ascending=False, kind="stable").index[:MAX_SEGMENT_VALUES]
+def _segments(column: str, frame: pd.DataFrame, key: str, month: Window, used: range) -> list[SegmentDays]:
+    largest = (
+        frame.groupby(key)["n_judged"]
+        .sum()
+        .sort_values(ascending=False, kind="stable")
+        .index[:MAX_SEGMENT_VALUES]
+    )
     segments = []
     for value, part in frame[frame[key].isin(largest)].groupby(key, sort=True):
-        negative, positive = _by_day_and_bin(part, days)
-        place = np.array([days[_day(day)] for day in part["day"]], dtype=np.int64)
-        sums = np.bincount(place, weights=part["sum_score_judged"].to_numpy(np.float64), minlength=len(days))
+        negative, positive = _by_day_and_bin(part, month, used)
+        place = _place(part["judged_day"], month)
+        sums = np.bincount(
+            place, weights=part["sum_score_judged"].to_numpy(np.float64), minlength=month.n_days
+        )
         segments.append(
             SegmentDays(
-                column=column, value=str(value), n_negative_by_bin=negative, n_positive_by_bin=positive, sum_score=sums
+                column=column,
+                value=str(value),
+                n_negative_by_bin=negative,
+                n_positive_by_bin=positive,
+                sum_score=sums,
             )
         )
     return segments

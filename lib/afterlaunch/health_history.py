@@ -12,6 +12,7 @@ from afterlaunch.findings import Measurement
 from afterlaunch.health_counts import MonthCounts
 from afterlaunch.health_measures import HealthMeasure, MonthMeasures, Resampling
 from afterlaunch.health_report import MonthPoint
+from afterlaunch.ranges import Range
 from afterlaunch.rates import NoUsualRange, UsualRange, run_of_eight, usual_range
 
 MonthMeasure = Callable[[MonthMeasures], Measurement]
@@ -67,15 +68,18 @@ class History:
         usual = {m.month.window.label for m in self.usual_months}
         return tuple(m for m in self.months[:-1] if m.month.n and m.month.window.label not in usual)
 
-    def course(self, measured: MonthMeasure | HealthMeasure) -> Course:
-        """Follow one measure over the months."""
+    def course(self, measured: MonthMeasure | HealthMeasure, *, bounds: Range | None = None) -> Course:
+        """Follow one measure over the months; its usual range is kept within ``bounds``, where values can lie."""
         function = measured if callable(measured) else _of(measured)
+        within = measured.bounds if isinstance(measured, HealthMeasure) else bounds or Range()
         usual = {m.month.window.label for m in self.usual_months}
         measurements = [(m.month, function(m)) for m in self.months]
-        points = tuple(_point(month, value, in_range=month.window.label in usual) for month, value in measurements)
+        points = tuple(
+            _point(month, value, in_range=month.window.label in usual) for month, value in measurements
+        )
         base = np.array([p.value for p in points[:-1] if p.in_usual_range and not math.isnan(p.value)])
         found = usual_range(base, max_months=self.n_months)
-        known_range = found if isinstance(found, UsualRange) else None
+        known_range = _within(found, within) if isinstance(found, UsualRange) else None
         series = np.append(base, points[-1].value)
         return Course(
             current=measurements[-1][1],
@@ -85,6 +89,12 @@ class History:
             usual_range_reason=found.reason if isinstance(found, NoUsualRange) else "",
             run_of_eight=known_range is not None and bool(run_of_eight(series, known_range.centre)),
         )
+
+
+def _within(usual: UsualRange, bounds: Range) -> UsualRange:
+    lower = usual.lower if bounds.lower is None else max(usual.lower, bounds.lower)
+    upper = usual.upper if bounds.upper is None else min(usual.upper, bounds.upper)
+    return dataclasses.replace(usual, lower=lower, upper=upper)
 
 
 def _of(measure: HealthMeasure) -> MonthMeasure:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 
-from afterlaunch.calibration import calibration_curve, recalibration
+from afterlaunch.calibration import calibration_curve, expected_calibration_error, recalibration
 from afterlaunch.findings import Direction, Finding, Measurement, Threshold
 from afterlaunch.health_counts import Amounts
 from afterlaunch.health_history import Course, History
 from afterlaunch.health_measures import (
     CALIBRATION_GAP,
-    EXPECTED_CALIBRATION_ERROR,
     OBSERVED_EXPECTED,
     PERFORMANCE,
+    SHARE,
     HealthMeasure,
     MonthMeasures,
     kpi_measure,
@@ -34,7 +34,12 @@ _BY_NAME = {measure.name: measure for measure in PERFORMANCE}
 _OTHER_SOURCES = {
     "speed.p95_under_peak_load": (Area.SPEED, "p95 under peak load", "ms", "no request log configured"),
     "people.repeat_clicks": (Area.PEOPLE, "Repeat clicks", "per 1,000", "no request log configured"),
-    "complaints.ai_tickets": (Area.COMPLAINTS, "Tickets about the AI", "per 1,000", "no ticket table configured"),
+    "complaints.ai_tickets": (
+        Area.COMPLAINTS,
+        "Tickets about the AI",
+        "per 1,000",
+        "no ticket table configured",
+    ),
 }
 
 
@@ -54,10 +59,14 @@ def indicators_of(
         behind = _explain_kpi(history, labels)
         rows.append(_indicator(f"business.{kpi.name}", Area.BUSINESS, measure, history, policy, behind))
     if not money.kpis:
-        rows.append(_missing_indicator("business.kpi", Area.BUSINESS, "Business KPIs", "share", "no KPI configured"))
+        rows.append(
+            _missing_indicator("business.kpi", Area.BUSINESS, "Business KPIs", "share", "no KPI configured")
+        )
     ranking = (measure_change(history, "average_precision", "average precision"),)
     rows.append(_indicator("model.roc_auc", Area.MODEL, _BY_NAME["roc_auc"], history, policy, ranking))
-    observed = measure_change(history, "outcome_share", f"share of {labels.case_noun} with {labels.outcome_noun}")
+    observed = measure_change(
+        history, "outcome_share", f"share of {labels.case_noun} with {labels.outcome_noun}"
+    )
     gap = (mean_score_change(history), observed)
     rows.append(_indicator("model.calibration_gap", Area.MODEL, CALIBRATION_GAP, history, policy, gap))
     rows.append(_alert_share(history, policy, labels))
@@ -71,7 +80,12 @@ def _not_measured(code: str) -> Indicator:
 
 def _missing_indicator(code: str, area: Area, title: str, unit: str, reason: str) -> Indicator:
     measurement = Measurement(
-        measure=code.split(".", 1)[1], subject=title, value=math.nan, unit=unit, n=0, reason=f"not measured: {reason}"
+        measure=code.split(".", 1)[1],
+        subject=title,
+        value=math.nan,
+        unit=unit,
+        n=0,
+        reason=f"not measured: {reason}",
     )
     threshold = Threshold(direction=Direction.LOWER)
     return Indicator(
@@ -80,14 +94,24 @@ def _missing_indicator(code: str, area: Area, title: str, unit: str, reason: str
 
 
 def _indicator(
-    code: str, area: Area, measure: HealthMeasure, history: History, policy: HealthPolicy, behind: tuple[Change, ...]
+    code: str,
+    area: Area,
+    measure: HealthMeasure,
+    history: History,
+    policy: HealthPolicy,
+    behind: tuple[Change, ...],
 ) -> Indicator:
     course = history.course(measure)
     return _judged(code, area, measure, course, policy.indicators.get(code, IndicatorPolicy()), behind)
 
 
 def _judged(
-    code: str, area: Area, measure: HealthMeasure, course: Course, policy: IndicatorPolicy, behind: tuple[Change, ...]
+    code: str,
+    area: Area,
+    measure: HealthMeasure,
+    course: Course,
+    policy: IndicatorPolicy,
+    behind: tuple[Change, ...],
 ) -> Indicator:
     usual = course.usual_range
     threshold = Threshold(
@@ -114,8 +138,11 @@ def _judged(
 
 def _alert_share(history: History, policy: HealthPolicy, labels: Labels) -> Indicator:
     """Judge the alert share over all fresh rows: it needs no outcome."""
-    course = history.course(lambda m: m.fresh_mean("alert_share", "share", m.month.fresh.n_alerts))
-    behind = (mean_score_change(history), measure_change(history, "outcome_share", f"share of {labels.outcome_noun}"))
+    course = history.course(lambda m: m.fresh_mean("alert_share", "share", m.month.fresh.n_alerts), bounds=SHARE)
+    behind = (
+        mean_score_change(history),
+        measure_change(history, "outcome_share", f"share of {labels.outcome_noun}"),
+    )
     code = "model.alert_share"
     kind = HealthMeasure(
         name="alert_share",
@@ -130,7 +157,7 @@ def _alert_share(history: History, policy: HealthPolicy, labels: Labels) -> Indi
 
 def mean_score_change(history: History) -> Change:
     """Return how the mean score moved, over all fresh rows."""
-    course = history.course(lambda m: m.fresh_mean("mean_score", "share", m.month.fresh.sum_score))
+    course = history.course(lambda m: m.fresh_mean("mean_score", "share", m.month.fresh.sum_score), bounds=SHARE)
     return _as_change("model.mean_score", "mean score", course, decimals=1)
 
 
@@ -171,7 +198,11 @@ def calibration_of(months: MonthMeasures) -> Calibration | None:
     return Calibration(
         bins=tuple(
             CalibrationBin(
-                n=int(n), mean_score=float(mean), outcome_share=float(share), ci_lower=float(low), ci_upper=float(high)
+                n=int(n),
+                mean_score=float(mean),
+                outcome_share=float(share),
+                ci_lower=float(low),
+                ci_upper=float(high),
             )
             for n, mean, share, low, high in zip(
                 curve.n, curve.mean_score, curve.outcome_share, curve.ci_lower, curve.ci_upper, strict=True
@@ -179,13 +210,22 @@ def calibration_of(months: MonthMeasures) -> Calibration | None:
         ),
         gap=months.measure(CALIBRATION_GAP),
         observed_expected=months.measure(OBSERVED_EXPECTED),
-        expected_calibration_error=months.measure(EXPECTED_CALIBRATION_ERROR),
+        expected_calibration_error=Measurement(
+            measure="expected_calibration_error",
+            subject=months.month.window.title,
+            value=100 * float(expected_calibration_error(scores)),
+            unit="pp",
+            n=months.month.n_judged,
+            reason="drawing days again inflates it, so it has no interval",
+        ),
         slope=float(fitted.slope),
         intercept=float(fitted.intercept),
     )
 
 
-def model_against_business(indicators: tuple[Indicator, ...], policy: HealthPolicy) -> ModelAgainstBusiness | None:
+def model_against_business(
+    indicators: tuple[Indicator, ...], policy: HealthPolicy
+) -> ModelAgainstBusiness | None:
     """Tell whether the model's main measure and the main KPI tell the same story since last month.
 
     Returns
@@ -203,7 +243,9 @@ def model_against_business(indicators: tuple[Indicator, ...], policy: HealthPoli
         kpi=_since_last_month(kpi),
         model_is_better=_is_better(model),
         kpi_is_better=_is_better(kpi),
-        signal={(True, True): "both", (False, True): "kpi_only", (True, False): "model_only"}.get(signals, "routine"),
+        signal={(True, True): "both", (False, True): "kpi_only", (True, False): "model_only"}.get(
+            signals, "routine"
+        ),
     )
 
 

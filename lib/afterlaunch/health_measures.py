@@ -14,16 +14,18 @@ from afterlaunch.findings import Direction, Measurement
 from afterlaunch.health_counts import DaySums, MonthCounts
 from afterlaunch.kpis import Kpi
 from afterlaunch.performance import ScoreCounts
+from afterlaunch.ranges import Range
 from afterlaunch.uncertainty import Interval, NoInterval, block_interval, block_weights
 
 Floats = npt.NDArray[np.float64]
+SHARE = Range(lower=0, upper=1)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Resampling:
     """How intervals are made: whole days drawn ``n_resamples`` times from a fixed seed."""
 
-    n_resamples: int = 400
+    n_resamples: int = 1000
     seed: int = 0
 
 
@@ -31,7 +33,8 @@ class Resampling:
 class HealthMeasure:
     """A measure of a month: its name, unit, better direction and its formula over :class:`DaySums`.
 
-    ``of_scores`` gives the exact value from counts per score value where sums by bin are only near it.
+    ``of_scores`` gives the exact value from counts per score value where sums by bin are only near it; ``bounds``
+    are where values can lie at all.
     """
 
     name: str
@@ -41,20 +44,22 @@ class HealthMeasure:
     decimals: int
     of_sums: Callable[[DaySums], Floats]
     of_scores: Callable[[ScoreCounts], float] | None = None
+    bounds: Range = Range()
 
 
-def ratio(numerator: Floats, denominator: Floats) -> Floats:
-    """Divide, giving nan where there is nothing to divide by."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        quotient = np.where(denominator != 0, numerator / np.where(denominator != 0, denominator, 1.0), np.nan)
-    return np.asarray(quotient, dtype=np.float64)
+def _ratio(numerator: Floats, denominator: Floats) -> Floats:
+    return np.asarray(performance.ratio(numerator, denominator), dtype=np.float64)
 
 
-def _ranking(function: Callable[[npt.ArrayLike, npt.ArrayLike], Floats | float]) -> Callable[[DaySums], Floats]:
+def _ranking(
+    function: Callable[[npt.ArrayLike, npt.ArrayLike], Floats | float],
+) -> Callable[[DaySums], Floats]:
     return lambda sums: np.asarray(function(sums.n_negative_by_bin, sums.n_positive_by_bin), dtype=np.float64)
 
 
-def _exact(function: Callable[[npt.ArrayLike, npt.ArrayLike], Floats | float]) -> Callable[[ScoreCounts], float]:
+def _exact(
+    function: Callable[[npt.ArrayLike, npt.ArrayLike], Floats | float],
+) -> Callable[[ScoreCounts], float]:
     return lambda counts: float(function(counts.n_negative, counts.n_positive))
 
 
@@ -67,6 +72,7 @@ PERFORMANCE: tuple[HealthMeasure, ...] = (
         decimals=3,
         of_sums=_ranking(performance.roc_auc),
         of_scores=_exact(performance.roc_auc),
+        bounds=SHARE,
     ),
     HealthMeasure(
         name="average_precision",
@@ -76,6 +82,7 @@ PERFORMANCE: tuple[HealthMeasure, ...] = (
         decimals=3,
         of_sums=_ranking(performance.average_precision),
         of_scores=_exact(performance.average_precision),
+        bounds=SHARE,
     ),
     HealthMeasure(
         name="ks_statistic",
@@ -85,6 +92,7 @@ PERFORMANCE: tuple[HealthMeasure, ...] = (
         decimals=3,
         of_sums=_ranking(performance.ks_statistic),
         of_scores=_exact(performance.ks_statistic),
+        bounds=SHARE,
     ),
     HealthMeasure(
         name="precision",
@@ -92,7 +100,8 @@ PERFORMANCE: tuple[HealthMeasure, ...] = (
         unit="share",
         direction=Direction.HIGHER,
         decimals=1,
-        of_sums=lambda sums: ratio(sums.n_true_positive, sums.n_true_positive + sums.n_false_positive),
+        of_sums=lambda sums: _ratio(sums.n_true_positive, sums.n_true_positive + sums.n_false_positive),
+        bounds=SHARE,
     ),
     HealthMeasure(
         name="recall",
@@ -100,7 +109,8 @@ PERFORMANCE: tuple[HealthMeasure, ...] = (
         unit="share",
         direction=Direction.HIGHER,
         decimals=1,
-        of_sums=lambda sums: ratio(sums.n_true_positive, sums.n_positive),
+        of_sums=lambda sums: _ratio(sums.n_true_positive, sums.n_positive),
+        bounds=SHARE,
     ),
     HealthMeasure(
         name="brier_score",
@@ -108,7 +118,8 @@ PERFORMANCE: tuple[HealthMeasure, ...] = (
         unit="score",
         direction=Direction.LOWER,
         decimals=4,
-        of_sums=lambda sums: ratio(sums.sum_squared_error, sums.n),
+        of_sums=lambda sums: _ratio(sums.sum_squared_error, sums.n),
+        bounds=SHARE,
     ),
     HealthMeasure(
         name="log_loss",
@@ -116,7 +127,8 @@ PERFORMANCE: tuple[HealthMeasure, ...] = (
         unit="score",
         direction=Direction.LOWER,
         decimals=4,
-        of_sums=lambda sums: ratio(sums.sum_log_loss, sums.n),
+        of_sums=lambda sums: _ratio(sums.sum_log_loss, sums.n),
+        bounds=Range(lower=0),
     ),
     HealthMeasure(
         name="outcome_share",
@@ -124,7 +136,8 @@ PERFORMANCE: tuple[HealthMeasure, ...] = (
         unit="share",
         direction=Direction.INSIDE,
         decimals=1,
-        of_sums=lambda sums: ratio(sums.n_positive, sums.n),
+        of_sums=lambda sums: _ratio(sums.n_positive, sums.n),
+        bounds=SHARE,
     ),
 )
 CALIBRATION_GAP = HealthMeasure(
@@ -133,7 +146,7 @@ CALIBRATION_GAP = HealthMeasure(
     unit="pp",
     direction=Direction.INSIDE,
     decimals=1,
-    of_sums=lambda sums: 100 * ratio(sums.n_positive - sums.sum_score, sums.n),
+    of_sums=lambda sums: 100 * _ratio(sums.n_positive - sums.sum_score, sums.n),
 )
 OBSERVED_EXPECTED = HealthMeasure(
     name="observed_expected_ratio",
@@ -141,17 +154,7 @@ OBSERVED_EXPECTED = HealthMeasure(
     unit="ratio",
     direction=Direction.INSIDE,
     decimals=2,
-    of_sums=lambda sums: ratio(sums.n_positive, sums.sum_score),
-)
-
-EXPECTED_CALIBRATION_ERROR = HealthMeasure(
-    name="expected_calibration_error",
-    title="Expected calibration error",
-    unit="pp",
-    direction=Direction.LOWER,
-    decimals=1,
-    of_sums=lambda sums: 100 * calibration_error_of_sums(sums),
-    of_scores=lambda counts: 100 * float(expected_calibration_error(counts)),
+    of_sums=lambda sums: _ratio(sums.n_positive, sums.sum_score),
 )
 
 
@@ -159,7 +162,7 @@ def kpi_measure(kpi: Kpi, place: int) -> HealthMeasure:
     """Return the measure of the KPI that stands at ``place`` in the KPI sums."""
 
     def of_sums(sums: DaySums) -> Floats:
-        return kpi.per * ratio(sums.kpi_numerators[..., place], sums.kpi_denominators[..., place])
+        return kpi.per * _ratio(sums.kpi_numerators[..., place], sums.kpi_denominators[..., place])
 
     return HealthMeasure(
         name=kpi.name,
@@ -168,6 +171,7 @@ def kpi_measure(kpi: Kpi, place: int) -> HealthMeasure:
         direction=kpi.direction,
         decimals=kpi.decimals,
         of_sums=of_sums,
+        bounds=SHARE if kpi.unit == "share" else Range(),
     )
 
 
@@ -199,12 +203,16 @@ class MonthMeasures:
         if month.n_judged == 0 or self.resamples is None:
             return unknown(measure.name, measure.unit, month.window.title, reason=why_not_judged(month))
         everything = month.days.weighted(np.ones((1, month.days.n_days), dtype=np.int64))
-        value = measure.of_scores(month.scores) if measure.of_scores else float(measure.of_sums(everything)[0])
+        value = (
+            measure.of_scores(month.scores) if measure.of_scores else float(measure.of_sums(everything)[0])
+        )
         if math.isnan(value):
             reason = month.scores.why_undefined or "there is nothing to divide by"
             return unknown(measure.name, measure.unit, month.window.title, reason=reason, n=month.n_judged)
         interval = block_interval(value, measure.of_sums(self.resamples), month.days.n_days)
-        return known(measure.name, measure.unit, month.window.title, value=value, interval=interval, n=month.n_judged)
+        return known(
+            measure.name, measure.unit, month.window.title, value=value, interval=interval, n=month.n_judged
+        )
 
     def fresh_mean(self, name: str, unit: str, sums_by_day: Floats) -> Measurement:
         """Return a sum over the fresh rows, given by day, divided by their number; it needs no outcome."""
@@ -212,7 +220,7 @@ class MonthMeasures:
         if not len(n_by_day):
             return unknown(name, unit, subject, reason=why_not_judged(self.month))
         value = float(sums_by_day.sum() / n_by_day.sum())
-        draws = ratio(self.fresh_weights @ sums_by_day, self.fresh_weights @ n_by_day)
+        draws = _ratio(self.fresh_weights @ sums_by_day, self.fresh_weights @ n_by_day)
         interval = block_interval(value, draws, len(n_by_day))
         return known(name, unit, subject, value=value, interval=interval, n=int(n_by_day.sum()))
 

@@ -66,5 +66,11 @@ class HealthPolicy:
         if wrong:
             lines = [f"  {name!r} is not an indicator.{did_you_mean(name, names)}" for name in wrong]
             raise ParameterError(
-                "\n".join(["policy.yaml names indicators that do not exist:", *lines, f"There are: {', '.join(names)}."])
+                "\n".join(
+                    [
+                        "policy.yaml names indicators that do not exist:",
+                        *lines,
+                        f"There are: {', '.join(names)}.",
+                    ]
+                )
             )

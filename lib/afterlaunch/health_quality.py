@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 from afterlaunch.findings import Measurement
 from afterlaunch.health_history import Course, History
-from afterlaunch.health_measures import MonthMeasures
+from afterlaunch.health_measures import SHARE, MonthMeasures
 from afterlaunch.health_report import Change, Indicator, QualityCheck
+from afterlaunch.ranges import Range
 
 MAX_CHANGES = 4
 # A share of missing values must leave its usual range by this much before it is called unusual.
@@ -25,14 +26,22 @@ def quality_of(history: History) -> tuple[QualityCheck, ...]:
     ]
     for name in month.n_missing:
         if any(m.month.n_missing.get(name) for m in history.months):
-            checks.append(_check(history, f"missing_share.{name}", f"Missing values in {name}", _missing_share(name)))
+            checks.append(
+                _check(history, f"missing_share.{name}", f"Missing values in {name}", _missing_share(name))
+            )
     return tuple(checks)
 
 
 def _check(
-    history: History, code: str, title: str, measured: Callable[[MonthMeasures], Measurement], *, decimals: int = 1
+    history: History,
+    code: str,
+    title: str,
+    measured: Callable[[MonthMeasures], Measurement],
+    *,
+    decimals: int = 1,
 ) -> QualityCheck:
-    course = history.course(measured)
+    bounds = SHARE if code.endswith("share") or code.startswith("missing_share") else Range(lower=0)
+    course = history.course(measured, bounds=bounds)
     return QualityCheck(
         code=code,
         title=title,
@@ -56,7 +65,9 @@ def _plain(measure: str, unit: str, value: float, months: MonthMeasures) -> Meas
     month = months.month
     if not month.n:
         reason = f"no rows in {month.window.title}"
-        return Measurement(measure=measure, subject=month.window.title, value=math.nan, unit=unit, n=0, reason=reason)
+        return Measurement(
+            measure=measure, subject=month.window.title, value=math.nan, unit=unit, n=0, reason=reason
+        )
     return Measurement(measure=measure, subject=month.window.title, value=value, unit=unit, n=month.n)
 
 

@@ -11,12 +11,12 @@ from afterlaunch.aggregates import Cut, Key, aggregate, count_where, exact_sum
 from afterlaunch.findings import Measurement
 from afterlaunch.health_counts import (
     DaySums,
-    days_of,
     grid_sql,
     judged_view,
     month_scores,
     sums_by_day,
     trained_on_sql,
+    used_bins,
 )
 from afterlaunch.health_measures import (
     CALIBRATION_GAP,
@@ -82,7 +82,9 @@ class _Side:
         return measure.of_scores(self.scores) if measure.of_scores else float(measure.of_sums(self.once)[0])
 
 
-def _compare(measure: HealthMeasure, champion: _Side, other: _Side, *, subjects: tuple[str, str]) -> Comparison:
+def _compare(
+    measure: HealthMeasure, champion: _Side, other: _Side, *, subjects: tuple[str, str]
+) -> Comparison:
     resampled = [measure.of_sums(side.resampled) for side in (champion, other)]
     values = [side.value(measure) for side in (champion, other)]
     measured: list[Measurement] = [
@@ -121,7 +123,9 @@ def _most_frequent_pair(log: ScoringLog, window: Window) -> tuple[str, str] | No
     )
     keys = (Key(name="champion", sql="model_version"), Key(name="other", sql="other_version"))
     n_rows = (count_where("n", "judged = 1"),)
-    (pairs,) = aggregate(log.engine, "shadowed_cases", (Cut(keys=keys, totals=n_rows),), where=_inside(window))
+    (pairs,) = aggregate(
+        log.engine, "shadowed_cases", (Cut(keys=keys, totals=n_rows),), where=_inside(window)
+    )
     if pairs.empty:
         return None
     most = pairs.sort_values(["n", "champion", "other"], ascending=[False, True, True]).iloc[0]
@@ -153,13 +157,20 @@ def _read_pair(
     return _side(frames[0], frames[1], "score", window), _side(frames[2], frames[3], "other_score", window)
 
 
-def _side(bins: pd.DataFrame, values: pd.DataFrame, score: str, window: Window) -> tuple[DaySums, ScoreCounts]:
+def _side(
+    bins: pd.DataFrame, values: pd.DataFrame, score: str, window: Window
+) -> tuple[DaySums, ScoreCounts]:
     named = bins.rename(
         columns={
+            "day": "judged_day",
             f"bin_of_{score}": "score_bin",
             f"sum_of_{score}": "sum_score_judged",
             f"sum_squared_error_of_{score}": "sum_squared_error",
         }
     )
-    per_day = named.groupby("day", as_index=False)[["n_judged", "sum_score_judged", "sum_squared_error"]].sum()
-    return sums_by_day(per_day, named, days_of(window)), month_scores(values.rename(columns={f"value_of_{score}": "score_value"}))
+    per_day = named.groupby("judged_day", as_index=False)[
+        ["n_judged", "sum_score_judged", "sum_squared_error"]
+    ].sum()
+    return sums_by_day(per_day.rename(columns={"judged_day": "day"}), named, window, used=used_bins(named)), month_scores(
+        values.rename(columns={f"value_of_{score}": "score_value"})
+    )

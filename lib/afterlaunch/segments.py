@@ -9,14 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from afterlaunch.health_counts import MonthCounts, SegmentDays
-from afterlaunch.health_measures import Resampling, ratio
+from afterlaunch.health_measures import Resampling
 from afterlaunch.health_report import Segment, Segments
-from afterlaunch.performance import roc_auc
+from afterlaunch.performance import ratio, roc_auc
 from afterlaunch.uncertainty import Interval, block_interval, block_p_value, block_weights, holm
 
 Floats = npt.NDArray[np.float64]
 N_SHOWN = 8
-_TITLES = {"roc_auc": ("Ranking quality (ROC AUC)", "score"), "calibration_gap": ("Observed minus predicted share", "pp")}
+_TITLES = {
+    "roc_auc": ("Ranking quality (ROC AUC)", "score"),
+    "calibration_gap": ("Observed minus predicted share", "pp"),
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,7 +54,9 @@ def compare_segments(
     the standard error over whole days and are adjusted by Holm's method over all comparisons of the report.
     """
     if not month.n_judged:
-        return Segments(shown=(), n_compared=0, n_worse=0, n_too_small=0, min_n=policy.min_n, reason="no judged rows")
+        return Segments(
+            shown=(), n_compared=0, n_worse=0, n_too_small=0, min_n=policy.min_n, reason="no judged rows"
+        )
     seen = month_days(month, segments)
     large = [s for s in seen if _is_large(s, policy) and _is_large(s.rest, policy)]
     n_days = month.days.n_days
@@ -59,7 +64,9 @@ def compare_segments(
     compared = [row for pair in large for row in _compare(pair, weights, n_days)]
     adjusted = holm(np.array([row.p_holm for row in compared])) if compared else np.array([])
     judged = [_judge(row, float(p), policy) for row, p in zip(compared, adjusted, strict=True)]
-    order = sorted(judged, key=lambda row: (not row.is_worse, row.p_holm, -abs(row.difference), row.column, row.value))
+    order = sorted(
+        judged, key=lambda row: (not row.is_worse, row.p_holm, -abs(row.difference), row.column, row.value)
+    )
     return Segments(
         shown=tuple(order[: max(N_SHOWN, sum(row.is_worse for row in order))]),
         n_compared=len(order),
@@ -88,7 +95,9 @@ class _Side:
 
     def weighted(self, weights: Floats) -> _Side:
         return _Side(
-            negative=weights @ self.negative, positive=weights @ self.positive, sum_score=weights @ self.sum_score
+            negative=weights @ self.negative,
+            positive=weights @ self.positive,
+            sum_score=weights @ self.sum_score,
         )
 
     def measures(self) -> dict[str, Floats]:
@@ -96,7 +105,7 @@ class _Side:
         n = n_positive + self.negative.sum(axis=-1)
         return {
             "roc_auc": np.asarray(roc_auc(self.negative, self.positive)),
-            "calibration_gap": 100 * ratio(n_positive - self.sum_score, n),
+            "calibration_gap": 100 * np.asarray(ratio(n_positive - self.sum_score, n)),
         }
 
 
@@ -167,7 +176,9 @@ def _compare(pair: _Pair, weights: Floats, n_days: int) -> list[Segment]:
                 difference=difference,
                 ci_lower=interval.lower if isinstance(interval, Interval) else None,
                 ci_upper=interval.upper if isinstance(interval, Interval) else None,
-                p_holm=float(block_p_value(difference, differences, n_days)) if has_interval else float("nan"),
+                p_holm=float(block_p_value(difference, differences, n_days))
+                if has_interval
+                else float("nan"),
                 is_worse=False,
             )
         )
