@@ -383,7 +383,8 @@ class Spark:
 
     def query(self, sql: str) -> pd.DataFrame:
         """Run a SELECT; see :meth:`Engine.query`."""
-        frame: pd.DataFrame = self._session.sql(sql).toPandas()
+        # By way of Arrow: pyspark's own way to pandas warns about every pandas from 3.0 on.
+        frame: pd.DataFrame = self._session.sql(sql).toArrow().to_pandas()
         return frame
 
     def close(self) -> None:
