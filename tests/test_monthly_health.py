@@ -1,5 +1,6 @@
 import dataclasses
 import datetime as dt
+import json
 
 import numpy as np
 import pandas as pd
@@ -12,11 +13,12 @@ from afterlaunch.findings import Direction, Severity
 from afterlaunch.health_counts import Amounts
 from afterlaunch.health_measures import Resampling
 from afterlaunch.health_policy import HealthPolicy, IndicatorPolicy
-from afterlaunch.health_report import Labels
+from afterlaunch.health_report import HealthReport, Labels
 from afterlaunch.kpis import Kpi
 from afterlaunch.model_version import ModelVersion
 from afterlaunch.monthly_health import monthly_health
 from afterlaunch.ranges import Range
+from afterlaunch.records import from_plain, to_plain
 from afterlaunch.scoring_log import ScoringLog, ShadowTable
 from afterlaunch.windows import Window
 from toy_logs import World, toy_setup, write_toy
@@ -279,3 +281,27 @@ def test_hostile_segment_values_are_only_text(tmp_path):
     report = report_on(tmp_path, log, period="2023-02")
     assert {s.value for s in report.segments.shown} >= {"x'); DROP TABLE cases; --", "(missing)"}
     assert isinstance(pd.DataFrame([dataclasses.asdict(s) for s in report.segments.shown]), pd.DataFrame)
+
+
+def test_calibration_bins_hold_every_judged_row_and_their_exact_shares(tmp_path):
+    log = World(seed=3, n_months=3).log()
+    report = report_on(tmp_path, log, period="2023-03")
+    month = log[log["at"] >= "2023-03-01"]
+    bins = report.calibration.bins
+    assert len(bins) == 10
+    assert sum(b.n for b in bins) == len(month)
+    ordered = month.sort_values("risk")
+    start = 0
+    for one in bins:
+        rows = ordered.iloc[start : start + one.n]
+        assert one.mean_score == pytest.approx(rows["risk"].mean(), abs=1e-9)
+        assert one.outcome_share == pytest.approx(rows["outcome"].mean(), abs=1e-12)
+        assert one.ci_lower <= one.outcome_share <= one.ci_upper
+        start += one.n
+
+
+def test_a_report_survives_json(tmp_path):
+    report = report_on(tmp_path, World(seed=3, n_months=6).log(), period="2023-06")
+    plain = to_plain(report)
+    text = json.dumps(plain, allow_nan=False)
+    assert to_plain(from_plain(HealthReport, json.loads(text), where="report")) == plain

@@ -224,15 +224,17 @@ def recalibration(counts: ScoreCounts) -> Recalibration | NoRecalibration:
     """
     if counts.why_undefined is not None:
         return NoRecalibration(reason=counts.why_undefined)
-    logits = _limited_logit(counts.score)
+    seen = counts.n_negative + counts.n_positive > 0
+    logits = _limited_logit(counts.score[seen])
+    n_negative, n_positive = (n[seen].astype(np.float64) for n in (counts.n_negative, counts.n_positive))
     if np.ptp(logits) == 0:
         return NoRecalibration(reason="all scores are the same")
-    if _separates(logits, counts):
+    if _touch(logits[n_negative > 0], logits[n_positive > 0]):
         return NoRecalibration(reason="the scores separate the outcomes completely")
-    rows = (counts.n_negative + counts.n_positive).astype(np.float64)
+    rows = n_negative + n_positive
     centre = float(np.average(logits, weights=rows))
     scale = float(np.sqrt(np.average((logits - centre) ** 2, weights=rows)))
-    level, slope = _maximum_likelihood((logits - centre) / scale, rows, counts.n_positive.astype(np.float64))
+    level, slope = _maximum_likelihood((logits - centre) / scale, rows, n_positive)
     return Recalibration(slope=slope / scale, intercept=level - slope * centre / scale)
 
 
@@ -246,9 +248,8 @@ def _limited_logit(score: Floats) -> Floats:
     return np.asarray(np.clip(special.logit(score), -LIMIT_LOGIT, LIMIT_LOGIT), np.float64)
 
 
-def _separates(logits: Floats, counts: ScoreCounts) -> bool:
-    """Tell whether no logistic curve fits best: one class lies wholly above the other, or just touches it."""
-    negative, positive = logits[counts.n_negative > 0], logits[counts.n_positive > 0]
+def _touch(negative: Floats, positive: Floats) -> bool:
+    """Tell whether one class lies wholly above the other, or just touches it: then no slope fits best."""
     return bool(negative.max() <= positive.min() or positive.max() <= negative.min())
 
 

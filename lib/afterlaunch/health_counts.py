@@ -88,7 +88,7 @@ class MonthCounts:
     """One month of a log.
 
     ``fresh`` holds rows by day that need no outcome; ``days`` holds judged rows by day; ``scores`` counts judged rows per score value; ``n_missing`` counts missing
-    values per feature over all rows.
+    values per feature over all rows; ``bins`` is the stretch of :data:`SCORE_GRID` that ``days`` covers.
     """
 
     window: Window
@@ -104,6 +104,7 @@ class MonthCounts:
     fresh: FreshDays
     days: DaySums
     scores: ScoreCounts
+    bins: range
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -311,6 +312,7 @@ def _month_counts(
         fresh=_fresh_days(rows, month),
         days=sums_by_day(rows, _inside(by_day_bin, "judged_day", month), month, used=used, n_kpis=len(money.kpis)),
         scores=month_scores(_inside(by_month_score, "month", month)),
+        bins=used,
     )
 
 

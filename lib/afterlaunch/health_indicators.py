@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 
-from afterlaunch.calibration import calibration_curve, expected_calibration_error, recalibration
 from afterlaunch.findings import Direction, Finding, Measurement, Threshold
 from afterlaunch.health_counts import Amounts
 from afterlaunch.health_history import Course, History
 from afterlaunch.health_measures import (
     CALIBRATION_GAP,
-    OBSERVED_EXPECTED,
     PERFORMANCE,
     SHARE,
     HealthMeasure,
@@ -20,8 +18,6 @@ from afterlaunch.health_measures import (
 from afterlaunch.health_policy import HealthPolicy, IndicatorPolicy
 from afterlaunch.health_report import (
     Area,
-    Calibration,
-    CalibrationBin,
     Change,
     Indicator,
     Labels,
@@ -185,41 +181,6 @@ def _explain_kpi(history: History, labels: Labels) -> tuple[Change, ...]:
         measure_change(history, "outcome_share", f"share of {labels.case_noun} with {labels.outcome_noun}"),
         measure_change(history, "recall", f"share of {labels.outcome_noun} caught"),
         measure_change(history, "precision", "share of alerts that were right"),
-    )
-
-
-def calibration_of(months: MonthMeasures) -> Calibration | None:
-    """Return how well this month's scores say how often the outcome happens; None without judged rows."""
-    scores = months.month.scores
-    if not months.month.n_judged or scores.why_undefined:
-        return None
-    fitted = recalibration(scores)
-    curve = calibration_curve(scores, n_bins=10)
-    return Calibration(
-        bins=tuple(
-            CalibrationBin(
-                n=int(n),
-                mean_score=float(mean),
-                outcome_share=float(share),
-                ci_lower=float(low),
-                ci_upper=float(high),
-            )
-            for n, mean, share, low, high in zip(
-                curve.n, curve.mean_score, curve.outcome_share, curve.ci_lower, curve.ci_upper, strict=True
-            )
-        ),
-        gap=months.measure(CALIBRATION_GAP),
-        observed_expected=months.measure(OBSERVED_EXPECTED),
-        expected_calibration_error=Measurement(
-            measure="expected_calibration_error",
-            subject=months.month.window.title,
-            value=100 * float(expected_calibration_error(scores)),
-            unit="pp",
-            n=months.month.n_judged,
-            reason="drawing days again inflates it, so it has no interval",
-        ),
-        slope=float(fitted.slope),
-        intercept=float(fitted.intercept),
     )
 
 

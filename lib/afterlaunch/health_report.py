@@ -142,25 +142,28 @@ class Comparison:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CalibrationBin:
-    """One equal-mass bin of scores: what was predicted and what happened."""
+    """One equal-mass bin of scores: what was predicted and what happened, with an interval over whole days."""
 
     n: int
     mean_score: float
     outcome_share: float
-    ci_lower: float
-    ci_upper: float
+    ci_lower: float | None
+    ci_upper: float | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """How well scores say how often the outcome happens."""
+    """How well scores say how often the outcome happens.
+
+    ``slope`` and ``intercept`` are those of the logistic recalibration (1 and 0 are ideal), ``None`` where it has none.
+    """
 
     bins: tuple[CalibrationBin, ...]
     gap: Measurement
     observed_expected: Measurement
     expected_calibration_error: Measurement
-    slope: float
-    intercept: float
+    slope: float | None
+    intercept: float | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

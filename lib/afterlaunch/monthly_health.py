@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from afterlaunch.findings import Severity, Verdict
+from afterlaunch.health_calibration import calibration_of
 from afterlaunch.health_counts import Amounts, MonthCounts, read_health_counts
 from afterlaunch.health_history import History
 from afterlaunch.health_indicators import (
-    calibration_of,
     indicators_of,
     known_codes,
     mean_score_change,

@@ -19,7 +19,7 @@ MIN_MONTHS = 4
 """With fewer months than this there is no usual range."""
 
 XMR_FACTOR: Mapping[int, float] = MappingProxyType(
-    {4: 4.78, 5: 3.94, 6: 3.50, 7: 3.23, 8: 3.04, 9: 2.91, 10: 2.80, 11: 2.72, 12: 2.66}
+    {4: 4.78, 5: 3.94, 6: 3.50, 7: 3.23, 8: 3.04, 9: 2.90, 10: 2.80, 11: 2.72, 12: 2.66}
 )
 """Mean moving ranges on either side of the centre, by months the range rests on; from 12 on Wheeler's 2.66.
 

@@ -1,12 +1,17 @@
-"""Our frozen types as plain mappings, such as JSON holds."""
+"""Our frozen types as plain mappings, such as JSON holds, and back."""
 
 from __future__ import annotations
 
 import dataclasses
 import enum
 import math
+import typing
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
+
+from afterlaunch.schema import parse
+
+T = TypeVar("T")
 
 
 def to_plain(value: Any) -> Any:  # noqa: ANN401  # any of our types in, JSON's types out
@@ -30,3 +35,28 @@ def to_plain(value: Any) -> Any:  # noqa: ANN401  # any of our types in, JSON's 
     if hasattr(value, "isoformat"):
         return value.isoformat()
     return value
+
+
+def from_plain(cls: type[T], mapping: Mapping[str, Any], *, where: str) -> T:
+    """Read what :func:`to_plain` made of a dataclass: the way back, with nan where a number is ``None``.
+
+    Raises
+    ------
+    ParameterError
+        Naming every key and value that does not fit; see :func:`afterlaunch.schema.parse`.
+    """
+    return parse(cls, _with_nan(cls, mapping), where=where, allow_nan=True)
+
+
+def _with_nan(kind: Any, plain: Any) -> Any:  # noqa: ANN401
+    """Put nan back where a field that must be a number holds ``None``."""
+    if kind is float:
+        return math.nan if plain is None else plain
+    if dataclasses.is_dataclass(kind) and isinstance(plain, Mapping):
+        hints = typing.get_type_hints(kind)
+        return {name: _with_nan(hints.get(name), value) for name, value in plain.items()}
+    arguments = typing.get_args(kind)
+    if isinstance(plain, list):
+        return [_with_nan(arguments[0], item) for item in plain]
+    inner = [argument for argument in arguments if dataclasses.is_dataclass(argument)]
+    return _with_nan(inner[0], plain) if inner and isinstance(plain, Mapping) else plain

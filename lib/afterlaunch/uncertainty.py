@@ -123,9 +123,9 @@ def block_interval(
 
     The expanded percentile interval: quantiles of the resampled values, taken further out than the level
     says, which makes up for the bootstrap's narrowness with few blocks (by sqrt(n / (n - 1)) and Student's
-    t with n - 1 degrees of freedom). It stays inside the measure's own bounds. A nominal 95 % covers 93 to
+    t with n - 1 degrees of freedom). It stays inside the measure's own bounds. A nominal 95 % covers 94 to
     95 % for shares and ROC AUC with 14 to 31 days that differ from each other, where plain percentiles
-    cover 90 to 93 %; with fewer than about 30 positives in all it covers less.
+    cover 91 to 94 %. With about 10 positives in all it covers 93 % for a share and 89 to 93 % for ROC AUC.
 
     Parameters
     ----------
@@ -320,7 +320,7 @@ def _defined(
             reason=f"an interval needs at least {MIN_BLOCKS} days with rows, and there are {n_blocks}"
         )
     defined = values[np.isfinite(values)]
-    undefined_share = 1 - defined.size / values.size
+    undefined_share = (values.size - defined.size) / values.size
     if undefined_share > MAX_UNDEFINED_SHARE:
         return NoInterval(
             reason=f"too few rows carry the measure: {undefined_share:.0%} of the draws of days give no value"

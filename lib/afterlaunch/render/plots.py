@@ -1,0 +1,493 @@
+"""The monthly health report as plots, drawn from the report's numbers: each title states what was found.
+
+Plots are SVG with their own dark mode. Nothing here touches matplotlib's global state, so they look the same in every
+kernel and every backend, and the same numbers give the same bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import math
+import re
+import textwrap
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from afterlaunch.findings import Severity
+from afterlaunch.health_report import Area, Calibration, HealthReport, Indicator, MonthPoint, Segment
+from afterlaunch.render import section_sentences as sections
+from afterlaunch.render.grammar import counted
+from afterlaunch.render.indicator_sentences import number_format
+from afterlaunch.render.markup import Text
+from afterlaunch.render.numbers import NumberFormat, percent, plain
+from afterlaunch.render.sparkline import in_words
+from afterlaunch.windows import Window
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH_IN = 8.0
+POINTS_PER_INCH = 72
+# Each colour of a plot and what it becomes in dark mode. The strong ones are those of Okabe and Ito (2008), "Color
+# Universal Design", darkened or lightened until they stand out from their paper.
+INK, SOFT, RULE, BAND, PAPER = "#1f2328", "#59636e", "#d5dae0", "#e6eaef", "#ffffff"
+BLUE, ORANGE, RED, GREEN, PURPLE = "#0072b2", "#b96a00", "#c44900", "#007a5a", "#a8437f"
+_IN_THE_DARK: Mapping[str, tuple[str, str]] = {
+    INK: ("ink", "#e6edf3"),
+    SOFT: ("soft", "#9aa4af"),
+    RULE: ("rule", "#363d46"),
+    BAND: ("band", "#252c35"),
+    PAPER: ("paper", "#0d1117"),
+    BLUE: ("blue", "#56b4e9"),
+    ORANGE: ("orange", "#e69f00"),
+    RED: ("red", "#ff8c5a"),
+    GREEN: ("green", "#35c79a"),
+    PURPLE: ("purple", "#e08fc0"),
+}
+# Text is measured in DejaVu Sans, which is wide, and shown in what the reader's system has.
+_READER_FONTS = "system-ui, -apple-system, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"
+_MARKERS = ("o", "s", "D", "^", "v", "P")
+_VERSION_COLOURS = (BLUE, PURPLE, GREEN, ORANGE, RED, INK)
+_STATE_COLOURS = {Severity.ACT: RED, Severity.WATCH: ORANGE, Severity.OK: GREEN, Severity.UNKNOWN: SOFT}
+_STATE_MARKERS = {Severity.ACT: "^", Severity.WATCH: "D", Severity.OK: "o", Severity.UNKNOWN: "o"}
+_STYLE: Mapping[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9.5,
+    "text.color": INK,
+    "axes.edgecolor": RULE,
+    "axes.facecolor": PAPER,
+    "axes.labelcolor": SOFT,
+    "axes.labelsize": 9,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "figure.facecolor": PAPER,
+    "grid.color": RULE,
+    "grid.linewidth": 0.7,
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "afterlaunch",
+    "path.simplify": False,
+    "text.parse_math": False,
+}
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Plot:
+    """A finished plot and its description in words; any notebook can show it, whatever the backend."""
+
+    svg: str
+    alt: str
+
+    def __repr__(self) -> str:
+        """Return the description: it is what a notebook shows where it cannot show the plot."""
+        return self.alt
+
+    def _repr_mimebundle_(
+        self, include: object = None, exclude: object = None
+    ) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+        del include, exclude
+        return {"image/svg+xml": self.svg, "text/plain": self.alt}, {"image/svg+xml": {"alt": self.alt}}
+
+
+def trend(report: HealthReport) -> Plot | Text:
+    """Plot the model's main measure over all months: intervals, usual range, target and versions."""
+    main = sections.main_indicator(report)
+    if main is None or not _known(main.history):
+        return Text("There is no trend to plot: the model's main measure is not known for any month.")
+    with _figure(height=3.6) as figure:
+        axes = figure.subplots()
+        _draw_course(axes, main, report, by_version=True)
+        _title(axes, sections.trend_title(report))
+        axes.set_ylabel(_axis_label(main))
+        figure.legend(loc="outside lower left", ncols=5, handletextpad=0.4, columnspacing=1.4)
+        alt = f"{sections.trend_title(report)}. {in_words(main)}"
+        return show(figure, alt=alt)
+
+
+def business(report: HealthReport) -> Plot | Text:
+    """Plot each business number over all months, with its usual range and target, side by side."""
+    rows = [row for row in report.indicators if row.area is Area.BUSINESS and _known(row.history)]
+    if not rows:
+        return Text("There is no business number to plot.")
+    n_columns = min(2, len(rows))
+    n_lines = math.ceil(len(rows) / n_columns)
+    with _figure(height=0.5 + 2.3 * n_lines) as figure:
+        panels = figure.subplots(n_lines, n_columns, squeeze=False)
+        for axes, row in zip(panels.flat, rows, strict=False):
+            _draw_course(axes, row, report, by_version=False)
+            _title(axes, sections.kpi_title(row), width=46 if n_columns == 2 else 90, size=9.5)
+            axes.set_ylabel(_axis_label(row))
+        for axes in list(panels.flat)[len(rows) :]:
+            _explain_marks(axes, report)
+        alt = " ".join(f"{sections.kpi_title(row)}. {in_words(row)}" for row in rows)
+        return show(figure, alt=alt)
+
+
+def calibration(report: HealthReport) -> Plot | Text:
+    """Plot predicted against observed shares with intervals, and how many rows each bin holds."""
+    found = report.calibration
+    if found is None:
+        return Text("There is no calibration to plot: there are not enough known outcomes of both kinds.")
+    with _figure(height=4.4) as figure:
+        curve, rows = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
+        _draw_calibration(curve, found)
+        _title(curve, sections.calibration_title(report))
+        n = sum(one.n for one in found.bins)
+        rows.vlines(
+            [one.mean_score for one in found.bins],
+            0,
+            [one.n / n for one in found.bins],
+            color=BLUE,
+            linewidth=5,
+        )
+        rows.set_ylabel("share of rows")
+        rows.set_xlabel("predicted share (mean score of the bin)")
+        rows.set_ylim(bottom=0)
+        _as_percent(curve.yaxis, rows.yaxis, rows.xaxis)
+        return show(figure, alt=f"{sections.calibration_title(report)}. {_calibration_in_words(found)}")
+
+
+def segments(report: HealthReport) -> Plot | Text:
+    """Plot how far each shown segment lies from the rest, with intervals, one panel a measure."""
+    found = report.segments
+    if not found.shown:
+        return Text("There is no segment to plot.")
+    groups = {row.measure: [one for one in found.shown if one.measure == row.measure] for row in found.shown}
+    tallest = max(len(rows) for rows in groups.values())
+    with _figure(height=1.5 + 0.32 * tallest) as figure:
+        figure.suptitle(
+            _wrapped(sections.segments_title(report), 90), x=0.01, ha="left", fontsize=11, fontweight="bold"
+        )
+        panels = figure.subplots(1, len(groups), squeeze=False)
+        for axes, rows in zip(panels.flat, groups.values(), strict=True):
+            _draw_forest(axes, rows, n_lines=tallest)
+        told = "; ".join(sections.segment_in_words(row) for row in found.shown)
+        return show(figure, alt=f"{sections.segments_title(report)}. {told}.")
+
+
+def show(figure: Figure, *, alt: str) -> Plot:
+    """Return a figure as a plot that a notebook shows, with its description.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        Drawn with this module's colours, so that each has its partner in dark mode.
+    alt : str
+        What the plot says, for readers who cannot see it.
+    """
+    from matplotlib import rc_context
+
+    sink = io.StringIO()
+    empty = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    with rc_context(dict(_STYLE)), warnings.catch_warnings():
+        # Names in scripts that our measuring font lacks: the reader's own fonts have them.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+        figure.savefig(sink, format="svg", metadata=empty)
+    return Plot(svg=_with_dark_mode(sink.getvalue()), alt=alt)
+
+
+def _with_dark_mode(svg: str) -> str:
+    """Drop what stands before the root and turn each colour into a variable that follows the reader's scheme."""
+    body = svg[svg.index("<svg") :].replace("'DejaVu Sans'", _READER_FONTS)
+    for light, (name, _) in _IN_THE_DARK.items():
+        body = re.sub(rf"{light}\b", f"var(--{name})", body)
+    lights = ";".join(f"--{name}:{light}" for light, (name, _) in _IN_THE_DARK.items())
+    darks = ";".join(f"--{name}:{dark}" for name, dark in _IN_THE_DARK.values())
+    style = f"<style>svg{{{lights}}}@media (prefers-color-scheme: dark){{svg{{{darks}}}}}</style>"
+    end_of_root = body.index(">") + 1
+    return body[:end_of_root] + style + body[end_of_root:]
+
+
+@contextlib.contextmanager
+def _figure(*, height: float) -> Iterator[Figure]:
+    """Give a figure to draw on in our style; what is drawn after the block has matplotlib's."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context(dict(_STYLE)):
+        yield Figure(figsize=(WIDTH_IN, height), layout="constrained")
+
+
+def _title(axes: Axes, text: str, *, width: int = 90, size: float = 11) -> None:
+    axes.set_title(_wrapped(text, width), loc="left", fontsize=size, fontweight="bold", color=INK)
+
+
+def _wrapped(text: str, width: int) -> str:
+    return "\n".join(textwrap.wrap(text, width))
+
+
+def _axis_label(row: Indicator) -> str:
+    unit = row.finding.measurement.unit
+    return {"share": "share, %", "pp": "percentage points", "score": "score", "ratio": "ratio"}.get(
+        unit, unit
+    )
+
+
+def _known(points: Iterable[MonthPoint]) -> list[MonthPoint]:
+    return [point for point in points if not math.isnan(point.value)]
+
+
+def _draw_course(axes: Axes, row: Indicator, report: HealthReport, *, by_version: bool) -> None:
+    """Draw a measure over its months on the numbers as shown, so that shares stand in per cent."""
+    factor = 100.0 if row.finding.measurement.unit == "share" else 1.0
+    places = {point.label: place for place, point in enumerate(row.history)}
+    known = _known(row.history)
+    _draw_bounds(axes, row, factor)
+    _draw_gaps(axes, row.history, report)
+    values = [factor * point.value for point in row.history]
+    axes.plot(range(len(values)), values, color=SOFT, linewidth=1.1, zorder=2)
+    for style, points in _styled(known, row, by_version=by_version):
+        _draw_points(axes, points, places, style, factor)
+    axes.set_xlim(-0.5, len(row.history) - 0.5)
+    lowest, highest = _value_limits(row, factor)
+    axes.set_ylim(lowest, highest)
+    if max(abs(lowest), abs(highest)) >= 1000:
+        axes.yaxis.set_major_formatter(lambda value, _: plain(value, decimals=0))
+    axes.set_xticks(*_month_ticks(row.history, narrow=not by_version))
+    axes.grid(axis="y")
+    axes.tick_params(length=0)
+
+
+def _value_limits(row: Indicator, factor: float) -> tuple[float, float]:
+    """Return limits that hold every interval, the usual range and the target, with some room around them."""
+    target, usual = row.finding.threshold.target_range, row.usual_range
+    ends = [end for point in _known(row.history) for end in (point.value, point.ci_lower, point.ci_upper)]
+    ends += [target.lower, target.upper] if target else []
+    ends += [usual.lower, usual.upper] if usual else []
+    values = [factor * end for end in ends if end is not None]
+    room = 0.07 * (max(values) - min(values)) or 1.0
+    return min(values) - room, max(values) + room
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Style:
+    marker: str
+    colour: str
+    label: str = ""
+    size: float = 6
+
+
+def _styled(
+    known: Sequence[MonthPoint], row: Indicator, *, by_version: bool
+) -> list[tuple[_Style, list[MonthPoint]]]:
+    if not by_version:
+        now = _Style(marker=_STATE_MARKERS[row.severity], colour=_STATE_COLOURS[row.severity], size=8)
+        before = [point for point in known if point is not row.history[-1]]
+        last = [point for point in known if point is row.history[-1]]
+        return [(_Style(marker="o", colour=BLUE, size=5), before), (now, last)]
+    names = list(dict.fromkeys(" and ".join(point.versions) for point in known))
+    return [
+        (
+            _Style(
+                marker=_MARKERS[i % 6],
+                colour=_VERSION_COLOURS[i % 6],
+                label=f"scored by {name}" if name else "months",
+            ),
+            [point for point in known if " and ".join(point.versions) == name],
+        )
+        for i, name in enumerate(names)
+    ]
+
+
+def _draw_points(
+    axes: Axes, points: Sequence[MonthPoint], places: Mapping[str, int], style: _Style, factor: float
+) -> None:
+    if not points:
+        return
+    x = [places[point.label] for point in points]
+    y = [factor * point.value for point in points]
+    down = [_reach(point.value, point.ci_lower) * factor for point in points]
+    up = [_reach(point.ci_upper, point.value) * factor for point in points]
+    axes.errorbar(
+        x,
+        y,
+        yerr=(down, up),
+        fmt=style.marker,
+        color=style.colour,
+        markersize=style.size,
+        elinewidth=1.3,
+        capsize=3,
+        label=style.label or None,
+        zorder=3,
+    )
+
+
+def _reach(higher: float | None, lower: float | None) -> float:
+    return 0.0 if higher is None or lower is None else max(higher - lower, 0.0)
+
+
+def _draw_bounds(axes: Axes, row: Indicator, factor: float) -> None:
+    usual, target = row.usual_range, row.finding.threshold.target_range
+    if usual is not None:
+        months = counted(usual.n_months, "month")
+        axes.axhspan(
+            factor * usual.lower,
+            factor * usual.upper,
+            color=BAND,
+            linewidth=0,
+            label=f"usual range ({months})",
+            zorder=0,
+        )
+        axes.axhline(factor * usual.centre, color=RULE, linewidth=1, zorder=1)
+    bounds = [bound for bound in (target.lower, target.upper) if bound is not None] if target else []
+    for i, bound in enumerate(bounds):
+        axes.axhline(
+            factor * bound,
+            color=INK,
+            linewidth=1,
+            linestyle=(0, (4, 3)),
+            label=None if i else "target",
+            zorder=1,
+        )
+
+
+def _draw_gaps(axes: Axes, points: Sequence[MonthPoint], report: HealthReport) -> None:
+    """Hatch months without a value: those left out as training months, and others."""
+    left_out = set(report.limits.left_out_months)
+    labelled: set[str] = set()
+    for place, point in enumerate(points):
+        if not math.isnan(point.value):
+            continue
+        label = "training months" if point.label in left_out else "not measured"
+        axes.axvspan(
+            place - 0.5,
+            place + 0.5,
+            facecolor=PAPER,
+            edgecolor=RULE,
+            hatch="///",
+            linewidth=0,
+            label=None if label in labelled else label,
+            zorder=1,
+        )
+        labelled.add(label)
+
+
+def _month_ticks(points: Sequence[MonthPoint], *, narrow: bool) -> tuple[list[int], list[str]]:
+    step = math.ceil(len(points) / (7 if narrow else 14))
+    # Counted from the end, so that this month always has its name.
+    places = list(range(len(points) - 1, -1, -step))[::-1]
+    months = [Window.parse(points[place].label) for place in places]
+    names = [
+        f"{month.start:%b}\n{month.start.year}"
+        if i == 0 or month.start.month <= step
+        else f"{month.start:%b}"
+        for i, month in enumerate(months)
+    ]
+    return places, names
+
+
+def _explain_marks(axes: Axes, report: HealthReport) -> None:
+    """Use an empty panel to say what the marks of its neighbours mean."""
+    axes.axis("off")
+    lines = (
+        "How to read these charts",
+        f"last mark: {report.window.title}, its shape is its state",
+        "▲ act   ◆ watch   ● as usual",
+        "grey band: usual range; dashed line: target",
+        "hatched: months without fresh rows",
+        "whiskers: 95 % interval",
+    )
+    for place, line in enumerate(lines):
+        axes.text(
+            0.0,
+            0.95 - 0.15 * place,
+            line,
+            transform=axes.transAxes,
+            color=INK if place == 0 else SOFT,
+            va="top",
+            fontsize=9,
+        )
+
+
+def _draw_calibration(axes: Axes, found: Calibration) -> None:
+    predicted = [one.mean_score for one in found.bins]
+    happened = [one.outcome_share for one in found.bins]
+    down = [max(one.outcome_share - one.ci_lower, 0.0) for one in found.bins]
+    up = [max(one.ci_upper - one.outcome_share, 0.0) for one in found.bins]
+    limit = 1.06 * max(*predicted, *(one.ci_upper for one in found.bins))
+    axes.plot((0, limit), (0, limit), color=SOFT, linewidth=1, linestyle=(0, (4, 3)), label="as predicted")
+    axes.errorbar(
+        predicted,
+        happened,
+        yerr=(down, up),
+        fmt="o-",
+        color=BLUE,
+        markersize=5,
+        capsize=3,
+        label="happened (95 % interval)",
+    )
+    axes.set_ylabel("observed share")
+    axes.set_ylim(0, limit)
+    axes.set_xlim(0, limit)
+    axes.grid(axis="both")
+    axes.tick_params(length=0)
+    axes.legend(loc="upper left")
+
+
+def _calibration_in_words(found: Calibration) -> str:
+    lowest, highest = found.bins[0], found.bins[-1]
+    return (
+        f"Lowest scores: {percent(lowest.mean_score, decimals=1)} predicted, "
+        f"{percent(lowest.outcome_share, decimals=1)} happened; highest: {percent(highest.mean_score, decimals=1)} "
+        f"predicted, {percent(highest.outcome_share, decimals=1)} happened."
+    )
+
+
+def _as_percent(*sides: Any) -> None:
+    from matplotlib.ticker import PercentFormatter
+
+    for side in sides:
+        side.set_major_formatter(PercentFormatter(xmax=1, decimals=0, symbol=" %"))
+
+
+def _draw_forest(axes: Axes, rows: Sequence[Segment], *, n_lines: int) -> None:
+    """Draw one line a segment, the worst on top; filled diamonds are worse than the rest."""
+    written = sections.segment_format(rows[0])
+    factor = 100.0 if written.unit == "share" else 1.0
+    for place, row in enumerate(rows):
+        colour, marker = (RED, "D") if row.is_worse else (SOFT, "o")
+        down, up = _reach(row.difference, row.ci_lower), _reach(row.ci_upper, row.difference)
+        axes.errorbar(
+            [factor * row.difference],
+            [place],
+            xerr=([factor * down], [factor * up]),
+            fmt=marker,
+            color=colour,
+            markerfacecolor=colour if row.is_worse else PAPER,
+            markersize=6,
+            capsize=3,
+        )
+    axes.axvline(0, color=INK, linewidth=1)
+    axes.set_yticks(range(len(rows)), [_segment_name(row) for row in rows])
+    axes.set_ylim(n_lines - 0.5, -0.5)
+    axes.set_xlabel(_forest_label(written, rows[0]))
+    axes.grid(axis="x")
+    axes.tick_params(length=0)
+    axes.spines["left"].set_visible(False)
+
+
+def _segment_name(row: Segment) -> str:
+    return textwrap.shorten(
+        f"{row.column}: {row.value}{' ◆ worse' if row.is_worse else ''}", 34, placeholder="…"
+    )
+
+
+def _forest_label(written: NumberFormat, row: Segment) -> str:
+    unit = {"score": "", "share": ", percentage points", "pp": ", percentage points"}.get(
+        written.unit, f", {row.unit}"
+    )
+    return f"{row.title}\nsegment minus rest{unit}"

@@ -1,0 +1,91 @@
+"""A small executed notebook around a report, its outputs filled in by hand: no kernel needed."""
+
+from __future__ import annotations
+
+import sys
+
+from afterlaunch.render import plots, sentences, tables
+
+sys.modules.setdefault("rfc3987_syntax", None)  # a slow import of jsonschema's, see afterlaunch.render.page
+
+from nbformat import v4
+
+INTRO = """# Monthly health
+
+**Question.** Is the model still useful, fast and trusted, and what needs a decision?
+
+**Reader.** The product manager and the team that owns the model."""
+
+
+def shown(value, source, **options):
+    """A code cell that shows a value, as a kernel would store it."""
+    if hasattr(value, "_repr_mimebundle_"):
+        contents, metadata = value._repr_mimebundle_()
+    else:
+        contents, metadata = {"text/html": value._repr_html_(), "text/plain": repr(value)}, {}
+    output = v4.new_output("execute_result", data=contents, metadata=metadata, execution_count=1)
+    return v4.new_code_cell(source, outputs=[output], metadata=options)
+
+
+def silent(source, *outputs, tags=()):
+    """A code cell that shows nothing, unless outputs are given."""
+    return v4.new_code_cell(source, outputs=list(outputs), metadata={"tags": list(tags)})
+
+
+def executed_notebook(report, *more_cells):
+    """The monthly health notebook as it looks after its run on a report."""
+    prose = v4.new_markdown_cell
+    provenance = {
+        "data": {"data/flight_claims/flights.parquet": "3f9a" * 16},
+        "code": {"version": "0.1.0", "commit": "5d1c0a9e"},
+        "packages": {"python": "3.11.7", "duckdb": "2.0.0", "matplotlib": "3.11.2"},
+    }
+    cells = [
+        prose(INTRO),
+        silent(
+            'model: str = "flight_claims"  # Folder under params/\nperiod: str = "2013-09"',
+            tags=["parameters"],
+        ),
+        silent("from afterlaunch.render import plots, sentences, tables"),
+        prose("## This run"),
+        shown(tables.versions(report), "tables.versions(report)"),
+        silent("report = subject.monthly_health(period)"),
+        prose("## Verdict"),
+        shown(tables.title_block(report), "tables.title_block(report)"),
+        shown(tables.decisions_and_changes(report), "tables.decisions_and_changes(report)"),
+        shown(tables.indicators(report), "tables.indicators(report)"),
+        prose(
+            "## Performance\n\nMeasured on rows whose outcome is known and that their version never saw in training."
+        ),
+        shown(sentences.performance(report), "sentences.performance(report)"),
+        shown(plots.trend(report), "plots.trend(report)"),
+        shown(tables.performance(report), "tables.performance(report)"),
+        shown(sentences.same_rows(report), "sentences.same_rows(report)"),
+        shown(tables.same_rows(report), "tables.same_rows(report)"),
+        prose(
+            "## Calibration\n\nScores mean what they say when of all flights scored 10 %, one in ten ends in a claim."
+        ),
+        shown(sentences.calibration(report), "sentences.calibration(report)"),
+        shown(plots.calibration(report), "plots.calibration(report)"),
+        shown(tables.calibration(report), "tables.calibration(report)"),
+        prose("## Segments\n\nEach segment against the rest of the month."),
+        shown(sentences.segments(report), "sentences.segments(report)"),
+        shown(plots.segments(report), "plots.segments(report)"),
+        shown(tables.segments(report), "tables.segments(report)"),
+        prose("## Volume and data quality"),
+        shown(sentences.quality(report), "sentences.quality(report)"),
+        shown(tables.quality(report), "tables.quality(report)"),
+        prose("## Business"),
+        shown(sentences.business(report), "sentences.business(report)"),
+        shown(plots.business(report), "plots.business(report)"),
+        shown(tables.model_against_business(report), "tables.model_against_business(report)"),
+        prose("## What this cannot tell you"),
+        shown(sentences.cannot_tell(report), "sentences.cannot_tell(report)"),
+        prose("## Provenance"),
+        shown(tables.provenance(provenance), "tables.provenance(provenance)"),
+        *more_cells,
+        silent("write_result(report)"),
+    ]
+    return v4.new_notebook(
+        cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    )
