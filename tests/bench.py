@@ -2,12 +2,14 @@
 
 Run with ``make bench``. The empty notebook takes the same parameters, imports the very modules that the
 report has loaded by its end, and writes a result. The rest is the same: a process of its own, the runner,
-the kernel, the page, the publishing. Both run by turns, for a busy machine slows both. Figures are medians.
+the kernel, the page, the publishing. A copy of the report that imports everything at once and keeps the
+engine's time shows the phases. All run by turns, for a busy machine slows all; figures are medians.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import dataclasses
 import json
 import os
@@ -30,7 +32,34 @@ RUNNER_PHASES = {
     "render": "convert",
     "publish": "publish",
 }
-CELL_PHASES = {"setup": "imports", "read": "read", "compute": "compute"}
+ENGINE_FILE = "engine_s.json"
+TIMED_ENGINE = """
+import functools, time
+from afterlaunch.engine import DuckDB
+
+seconds = []
+nested = []
+
+def timed(method):
+    @functools.wraps(method)
+    def timing(*arguments, **options):
+        start = time.perf_counter()
+        nested.append(method)
+        try:
+            return method(*arguments, **options)
+        finally:
+            nested.pop()
+            if not nested:
+                seconds.append(time.perf_counter() - start)
+    return timing
+
+for name in ("__init__", "read", "create_view", "query"):
+    setattr(DuckDB, name, timed(getattr(DuckDB, name)))
+"""
+KEPT_ENGINE_TIME = f"""
+import json, os, pathlib
+_ = pathlib.Path(os.environ["AFTERLAUNCH_ROOT"], "{ENGINE_FILE}").write_text(json.dumps(sum(seconds)))
+"""
 MOST_TIMES_THE_EMPTY_ONE = 2.0
 
 
@@ -62,10 +91,12 @@ def main() -> None:
         loaded = scratch / "loaded.json"
         # The first run also warms the caches of the files and of the compiled modules.
         run_apart(job, make_root(scratch / "warm-up", job, with_list_of_modules(notebook, loaded)))
-        roots = {
-            "report": make_root(scratch / "report", job, notebook),
-            "empty": make_root(scratch / "empty", job, empty_notebook(notebook, job, loaded)),
+        notebooks = {
+            "report": notebook,
+            "phases": with_phases(notebook, loaded),
+            "empty": empty_notebook(notebook, job, loaded),
         }
+        roots = {kind: make_root(scratch / kind, job, made) for kind, made in notebooks.items()}
         timings = {kind: [] for kind in roots}
         for repetition in range(options.repetitions):
             for kind in sorted(roots, reverse=repetition % 2 == 0):
@@ -109,17 +140,23 @@ def with_list_of_modules(notebook: NotebookNode, path: Path) -> NotebookNode:
     )
 
 
+def with_phases(notebook: NotebookNode, loaded: Path) -> NotebookNode:
+    """Return the notebook with all its imports before the cells that work, and a clock on the engine."""
+    import nbformat
+
+    setup = next(place for place, cell in enumerate(notebook.cells) if "setup" in tags(cell))
+    before, after = notebook.cells[: setup + 1], notebook.cells[setup + 1 :]
+    clock = nbformat.v4.new_code_cell(TIMED_ENGINE, metadata={"tags": ["setup"]})
+    last = nbformat.v4.new_code_cell(KEPT_ENGINE_TIME, metadata={"tags": ["setup"]})
+    return nbformat.v4.new_notebook(
+        cells=[*before, imports_cell(loaded), clock, *after, last], metadata=notebook.metadata
+    )
+
+
 def empty_notebook(notebook: NotebookNode, job: Job, loaded: Path) -> NotebookNode:
     import nbformat
 
-    parameters = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
-    imports = nbformat.v4.new_code_cell(
-        "import contextlib, importlib, json, pathlib\n"
-        f"for name in json.loads(pathlib.Path({str(loaded)!r}).read_text()):\n"
-        "    with contextlib.suppress(ImportError):\n"
-        "        importlib.import_module(name)",
-        metadata={"tags": ["setup"]},
-    )
+    parameters = next(cell for cell in notebook.cells if "parameters" in tags(cell))
     result = nbformat.v4.new_code_cell(
         "import os, pathlib\n"
         "from afterlaunch.artifacts import write_json\n"
@@ -127,7 +164,25 @@ def empty_notebook(notebook: NotebookNode, job: Job, loaded: Path) -> NotebookNo
         f"write_json(pathlib.Path(os.environ['AFTERLAUNCH_RUN_DIR'], '{job.stem}.json'), result)"
     )
     title = nbformat.v4.new_markdown_cell("# What does nothing cost?")
-    return nbformat.v4.new_notebook(cells=[title, parameters, imports, result], metadata=notebook.metadata)
+    return nbformat.v4.new_notebook(
+        cells=[title, parameters, imports_cell(loaded), result], metadata=notebook.metadata
+    )
+
+
+def imports_cell(loaded: Path) -> NotebookNode:
+    import nbformat
+
+    return nbformat.v4.new_code_cell(
+        "import contextlib, importlib, json, pathlib\n"
+        f"for name in json.loads(pathlib.Path({str(loaded)!r}).read_text()):\n"
+        "    with contextlib.suppress(ImportError):\n"
+        "        importlib.import_module(name)",
+        metadata={"tags": ["setup"]},
+    )
+
+
+def tags(cell: NotebookNode) -> list[str]:
+    return cell.metadata.get("tags", [])
 
 
 def run_apart(job: Job, root: Path) -> Timing:
@@ -166,30 +221,37 @@ def run_here(job: Job, root: Path) -> None:
     outcome = run(job.stem, parameters, root=root, sources=sources, options=RunOptions(force=True))
     if outcome.html_path is None:
         sys.exit(outcome.message)
+    kept = root / ENGINE_FILE
+    engine_s = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else 0.0
     phases_s = {
         phase: outcome.seconds_by_phase.get(name, 0.0) for name, phase in RUNNER_PHASES.items()
-    } | cell_seconds(outcome.html_path.with_suffix(".ipynb"), outcome.seconds_by_phase["imports"])
+    } | cell_seconds(
+        outcome.html_path.with_suffix(".ipynb"),
+        runner_imports_s=outcome.seconds_by_phase["imports"],
+        engine_s=engine_s,
+    )
     times = os.times()
     cpu_s = times.user + times.system + times.children_user + times.children_system
     sys.stdout.write(json.dumps({"phases_s": phases_s, "cpu_s": cpu_s}) + "\n")
 
 
-def cell_seconds(path: Path, runner_imports_s: float) -> dict[str, float]:
-    """Add up the cells' seconds by the phase that their tag names; what has no such tag renders."""
+def cell_seconds(path: Path, *, runner_imports_s: float, engine_s: float) -> dict[str, float]:
+    """Add up the cells' seconds: what a cell keeps in a name is computed, what it shows is rendered."""
     import nbformat
 
-    seconds = {"imports": runner_imports_s, "read": 0.0, "compute": 0.0, "render": 0.0}
+    seconds = {"imports": runner_imports_s, "read": engine_s, "compute": -engine_s, "render": 0.0}
     for cell in nbformat.read(path, as_version=4).cells:
-        tags = cell.metadata.get("tags", [])
-        phase = next((CELL_PHASES[tag] for tag in tags if tag in CELL_PHASES), "render")
-        seconds[phase] += cell.metadata.get("papermill", {}).get("duration") or 0.0
-    return seconds
+        if cell.cell_type == "code":
+            kinds = {type(statement) for statement in ast.parse(cell.source).body}
+            phase = "imports" if "setup" in tags(cell) else "render" if ast.Expr in kinds else "compute"
+            seconds[phase] += cell.metadata.get("papermill", {}).get("duration") or 0.0
+    return {phase: max(value, 0.0) for phase, value in seconds.items()}
 
 
 def say_result(job: Job, timings: dict[str, list[Timing]]) -> None:
-    report, empty = timings["report"], timings["empty"]
+    report, phases, empty = timings["report"], timings["phases"], timings["empty"]
     rows = [
-        (phase, *(middle(timing.phases_s.get(phase, 0.0) for timing in side) for side in (report, empty)))
+        (phase, *(middle(timing.phases_s.get(phase, 0.0) for timing in side) for side in (phases, empty)))
         for phase in PHASES
     ]
     wall = [middle(timing.wall_s for timing in side) for side in (report, empty)]
@@ -198,8 +260,16 @@ def say_result(job: Job, timings: dict[str, list[Timing]]) -> None:
     say(f"{'':24}{'report':>10}{'empty':>10}")
     for name, *seconds in (*rows, ("whole run", *wall), ("processor time", *cpu)):
         say(f"{name:24}" + "".join(f"{value:10.2f}" for value in seconds))
-    say(f"times the empty one: {wall[0] / wall[1]:.2f}, by processor time {cpu[0] / cpu[1]:.2f}")
+    times = [middle(ratios(report, empty, what)) for what in ("wall_s", "cpu_s")]
+    say(
+        f"the report takes {times[0]:.2f} times the empty one, by processor time {times[1]:.2f} (medians of pairs)"
+    )
     say(f"allowed: {MOST_TIMES_THE_EMPTY_ONE:g}")
+
+
+def ratios(report: list[Timing], empty: list[Timing], what: str) -> list[float]:
+    """Divide each run by the one beside it, which met the same load of the machine."""
+    return [getattr(own, what) / getattr(other, what) for own, other in zip(report, empty, strict=True)]
 
 
 def middle(seconds) -> float:

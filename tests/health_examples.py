@@ -22,6 +22,7 @@ from afterlaunch.health_report import (
     SameRows,
     Segment,
     Segments,
+    Step,
     VersionUse,
 )
 from afterlaunch.ranges import Range
@@ -86,8 +87,8 @@ def months_until(last, values, *, half, versions=("v1",), n_training=3):
 def indicator(area, code, title, values, *, bounds, target=None, window, **options):
     """An indicator whose last two values are last month's and this month's.
 
-    ``options``: ``unit``, ``half`` (of intervals), ``decimals``, ``direction``, ``behind``, ``question``, ``owner``,
-    ``versions``.
+    ``options``: ``unit``, ``half`` (of intervals), ``decimals``, ``direction``, ``behind``, ``question``,
+    ``owner``, ``versions``.
     """
     unit, half = options.get("unit", "score"), options.get("half", 0.012)
     usual_range = usual(*bounds, n_months=len(values) - 1) if bounds else None
@@ -364,6 +365,7 @@ CALM_SEGMENTS = Segments(
     n_worse=0,
     n_too_small=9,
     min_n=300,
+    min_days=10,
 )
 WORSE_SEGMENTS = Segments(
     shown=(
@@ -385,6 +387,7 @@ WORSE_SEGMENTS = Segments(
     n_worse=2,
     n_too_small=1,
     min_n=300,
+    min_days=10,
 )
 
 
@@ -501,8 +504,8 @@ def healthy():
     pair = ModelAgainstBusiness(
         model=since_last_month(auc),
         kpi=since_last_month(caught),
-        model_is_better=True,
-        kpi_is_better=True,
+        model_step=Step.BETTER,
+        kpi_step=Step.BETTER,
         signal="routine",
     )
     return report_of(rows, model_against_business=pair)
@@ -523,8 +526,8 @@ def troubled():
     pair = ModelAgainstBusiness(
         model=since_last_month(auc),
         kpi=since_last_month(saving),
-        model_is_better=True,
-        kpi_is_better=False,
+        model_step=Step.BETTER,
+        kpi_step=Step.WORSE,
         signal="kpi_only",
     )
     limits = dataclasses.replace(
@@ -641,7 +644,7 @@ def hostile():
 
 
 def unjudged():
-    """A month in training: nothing about performance can be measured, nothing is known of the month before."""
+    """A month in training: nothing about performance is measured, nothing is known of August."""
     reason = "September 2013 lies in the training window of v1"
     rows = tuple(
         dataclasses.replace(
@@ -672,7 +675,7 @@ def unjudged():
         performance=(),
         calibration=None,
         segments=Segments(
-            shown=(), n_compared=0, n_worse=0, n_too_small=0, min_n=300, reason="no judged rows"
+            shown=(), n_compared=0, n_worse=0, n_too_small=0, min_n=300, min_days=10, reason="no judged rows"
         ),
         quality=(
             check("rows_per_day", "Rows per day", 897.0, None, bounds=None, unit="rows per day", decimals=0),

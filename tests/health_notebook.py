@@ -8,7 +8,7 @@ from afterlaunch.render import plots, sentences, tables
 
 sys.modules.setdefault("rfc3987_syntax", None)  # a slow import of jsonschema's, see afterlaunch.render.page
 
-from nbformat import v4
+from nbformat import v4  # noqa: E402
 
 INTRO = """# Monthly health
 
@@ -53,18 +53,15 @@ def executed_notebook(report, *more_cells):
         prose("## Verdict"),
         shown(tables.title_block(report), "tables.title_block(report)"),
         shown(tables.decisions_and_changes(report), "tables.decisions_and_changes(report)"),
+        prose("## All indicators"),
         shown(tables.indicators(report), "tables.indicators(report)"),
-        prose(
-            "## Performance\n\nMeasured on rows whose outcome is known and that their version never saw in training."
-        ),
+        prose("## Performance\n\nMeasured on rows that their version never saw."),
         shown(sentences.performance(report), "sentences.performance(report)"),
         shown(plots.trend(report), "plots.trend(report)"),
         shown(tables.performance(report), "tables.performance(report)"),
         shown(sentences.same_rows(report), "sentences.same_rows(report)"),
         shown(tables.same_rows(report), "tables.same_rows(report)"),
-        prose(
-            "## Calibration\n\nScores mean what they say when of all flights scored 10 %, one in ten ends in a claim."
-        ),
+        prose("## Calibration\n\nOf all flights scored 10 %, one in ten should end in a claim."),
         shown(sentences.calibration(report), "sentences.calibration(report)"),
         shown(plots.calibration(report), "plots.calibration(report)"),
         shown(tables.calibration(report), "tables.calibration(report)"),

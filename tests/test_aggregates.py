@@ -54,7 +54,11 @@ def test_cuts_that_want_the_same_totals_share_one_query(engine, rows, monkeypatc
     answer = engine.query
     monkeypatch.setattr(engine, "query", lambda sql: asked.append(sql) or answer(sql))
     high = count_where("n_high", "x > 1")
-    cuts = (Cut(keys=(MONTH,), totals=(N,)), Cut(keys=(MONTH,), totals=(high,)), Cut(keys=(REGION,), totals=(N,)))
+    cuts = (
+        Cut(keys=(MONTH,), totals=(N,)),
+        Cut(keys=(MONTH,), totals=(high,)),
+        Cut(keys=(REGION,), totals=(N,)),
+    )
     by_month, by_month_high, by_region = aggregate(engine, "toy_rows", cuts)
     assert len(asked) == 2
     assert by_month["n"].sum() == by_region["n"].sum() == 5000

@@ -235,6 +235,35 @@ def test_recalibration_survives_one_surprise_among_a_billion_rows():
     assert fitted.intercept == pytest.approx(0.0, abs=1e-6)
 
 
+def test_recalibration_survives_bins_that_outweigh_all_others():
+    generator = np.random.default_rng(7)
+    for _ in range(200):
+        score = np.sort(special.expit(generator.uniform(-15, 15, 4)))
+        negative, positive = np.floor(10 ** generator.uniform(-1, 9, (2, 4))).astype(np.int64)
+        fitted = recalibration(ScoreCounts(score=score, n_negative=negative, n_positive=positive))
+        if isinstance(fitted, Recalibration):
+            logit, n = special.logit(score), negative + positive
+            predicted = special.expit(fitted.intercept + fitted.slope * logit)
+            # The score test of a further step, in squared standard errors: nothing is left to gain.
+            gradient = np.array(
+                [np.sum(positive - n * predicted), np.sum(logit * (positive - n * predicted))]
+            )
+            weight = n * predicted * (1 - predicted)
+            information = np.array([[np.sum(weight * logit ** (i + j)) for i in (0, 1)] for j in (0, 1)])
+            assert gradient @ np.linalg.solve(information, gradient) < 1e-4
+
+
+def test_a_first_step_that_overshoots_by_far_is_taken_back():
+    counts = ScoreCounts(
+        score=np.array([1e-6, 0.4, 0.5, 1 - 1e-6]),
+        n_negative=np.array([10, 0, 1, 0]),
+        n_positive=np.array([0, 1, 0, 10_000_000]),
+    )
+    fitted = recalibration(counts)
+    predicted = special.expit(fitted.intercept + fitted.slope * special.logit(counts.score))
+    assert predicted @ (counts.n_negative + counts.n_positive) == pytest.approx(10_000_001, abs=1e-4)
+
+
 def test_reasons_can_follow_a_colon():
     reason = recalibration(ScoreCounts.from_rows([1], [0.5])).reason
     assert re.fullmatch(r"[a-z][^.]*", reason)

@@ -18,7 +18,9 @@ def read(engine, root, path, table=""):
 def write_sqlite(path):
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE claims (id INTEGER, name TEXT, x REAL)")
-        connection.executemany("INSERT INTO claims VALUES (?, ?, ?)", [(1, "a", 0.5), (2, "b", None), (3, None, 1.5)])
+        connection.executemany(
+            "INSERT INTO claims VALUES (?, ?, ?)", [(1, "a", 0.5), (2, "b", None), (3, None, 1.5)]
+        )
     connection.close()
 
 
@@ -60,7 +62,9 @@ def test_a_missing_file_is_refused_with_the_closest_name(engine, tmp_path):
 
 def test_a_missing_table_is_refused_with_the_tables_there_are(engine, tmp_path):
     write_sqlite(tmp_path / "rows.db")
-    with pytest.raises(DataError, match=r"^Table 'claim' is not in .*; there are: claims\. Did you mean 'claims'\? Set"):
+    with pytest.raises(
+        DataError, match=r"^Table 'claim' is not in .*; there are: claims\. Did you mean 'claims'\? Set"
+    ):
         engine.read(Source(path="sqlite:///rows.db", table="claim"), "arriving", root=tmp_path)
 
 
@@ -70,7 +74,9 @@ def test_a_broken_file_is_refused_in_one_line(engine, tmp_path):
         engine.read(Source(path="log.parquet"), "arriving", root=tmp_path)
 
 
-@pytest.mark.parametrize(("path", "match"), [("log.xlsx", "ends with '.xlsx'"), ("mysql://h/d", "scheme 'mysql'")])
+@pytest.mark.parametrize(
+    ("path", "match"), [("log.xlsx", "ends with '.xlsx'"), ("mysql://h/d", "scheme 'mysql'")]
+)
 def test_an_unknown_kind_of_source_is_refused(path, match):
     with pytest.raises(DataError, match=match):
         source_kind(path)
@@ -79,11 +85,15 @@ def test_an_unknown_kind_of_source_is_refused(path, match):
 def test_passwords_stay_out_of_files_and_messages(engine, tmp_path, monkeypatch):
     source = Source(path="postgresql://reader:${SECRET}@localhost:1/claims", table="log")
     monkeypatch.delenv("SECRET", raising=False)
-    with pytest.raises(ParameterError, match=r"^The environment variable 'SECRET', which the data source names, is not"):
+    with pytest.raises(
+        ParameterError, match=r"^The environment variable 'SECRET', which the data source names, is not"
+    ):
         source.resolved(tmp_path)
     monkeypatch.setenv("SECRET", "hunter2")
     assert "hunter2" in source.resolved(tmp_path)
-    with pytest.raises(DataError, match=r"^The database 'postgresql://…@localhost:1/claims' did not answer") as refused:
+    with pytest.raises(
+        DataError, match=r"^The database 'postgresql://…@localhost:1/claims' did not answer"
+    ) as refused:
         engine.read(source, "arriving", root=tmp_path)
     assert "hunter2" not in str(refused.value)
 

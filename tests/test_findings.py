@@ -14,7 +14,10 @@ def measured(value, n=1000, reason=""):
 
 
 HIGHER = Threshold(
-    direction=Direction.HIGHER, usual_range=Range(lower=0.70, upper=0.80), target_range=Range(lower=0.75), min_n=100
+    direction=Direction.HIGHER,
+    usual_range=Range(lower=0.70, upper=0.80),
+    target_range=Range(lower=0.75),
+    min_n=100,
 )
 
 
@@ -34,11 +37,19 @@ def test_bounds_are_inclusive_at_just_below_and_just_above(value, severity):
 
 @pytest.mark.parametrize(
     ("value", "severity"),
-    [(-2.0, Severity.OK), (-2.5, Severity.WATCH), (-3.5, Severity.ACT), (2.5, Severity.WATCH), (3.5, Severity.ACT)],
+    [
+        (-2.0, Severity.OK),
+        (-2.5, Severity.WATCH),
+        (-3.5, Severity.ACT),
+        (2.5, Severity.WATCH),
+        (3.5, Severity.ACT),
+    ],
 )
 def test_a_number_that_should_lie_inside_is_judged_on_both_sides(value, severity):
     inside = Threshold(
-        direction=Direction.INSIDE, usual_range=Range(lower=-3, upper=3), target_range=Range(lower=-2, upper=2)
+        direction=Direction.INSIDE,
+        usual_range=Range(lower=-3, upper=3),
+        target_range=Range(lower=-2, upper=2),
     )
     assert grade(measured(value), inside) is severity
 
@@ -75,20 +86,25 @@ def test_limits_are_the_same_function_with_two_one_sided_ranges():
 
 
 def test_limits_in_the_wrong_order_are_refused():
-    with pytest.raises(ParameterError, match=r"^Limits watch=0\.2 and act=0\.1 do not fit lower_is_better: act must"):
+    with pytest.raises(
+        ParameterError, match=r"^Limits watch=0\.2 and act=0\.1 do not fit lower_is_better: act must"
+    ):
         Threshold.limits(watch=0.2, act=0.1, direction=Direction.LOWER)
 
 
 def test_a_nan_without_a_reason_and_a_number_without_a_unit_cannot_be_made():
-    with pytest.raises(ValueError, match=r"^Measurement 'roc_auc' of 'September' is nan without a reason\. Say why\.$"):
+    with pytest.raises(
+        ValueError, match=r"^Measurement 'roc_auc' of 'September' is nan without a reason\. Say why\.$"
+    ):
         measured(math.nan)
     with pytest.raises(ValueError, match=r"^Measurement 'x' of 'y' has no unit\. Give one\.$"):
         Measurement(measure="x", subject="y", value=1.0, unit="", n=1)
 
 
 def test_the_verdict_is_the_worst_known_finding_and_names_it():
-    good, bad = Finding(code="a", measurement=measured(0.8), threshold=HIGHER), Finding(
-        code="b", measurement=measured(0.6), threshold=HIGHER
+    good, bad = (
+        Finding(code="a", measurement=measured(0.8), threshold=HIGHER),
+        Finding(code="b", measurement=measured(0.6), threshold=HIGHER),
     )
     unclear = Finding(code="c", measurement=measured(math.nan, reason="not measured"), threshold=HIGHER)
     verdict = Verdict.of([good, unclear, bad])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import tarfile
@@ -30,13 +31,15 @@ FLIGHTS_HEADER = (
 WEATHER_HEADER = f"origin,year,month,day,hour,{','.join(WEATHER)},time_hour"
 
 
-def flight(moment, *, dep_time="900", arr_delay="0", carrier="UA", origin="EWR", dest="IAH", time_hour=None):
+def flight(  # noqa: PLR0913
+    moment, *, dep_time="900", arr_delay="0", carrier="UA", origin="EWR", dest="IAH", time_hour=None, number=1
+):
     """One line of flights.csv; columns that the example does not use hold NA."""
     local = pd.Timestamp(moment)
     hour = time_hour or utc_hour(local)
     return (
         f"{local.year},{local.month},{local.day},{dep_time},{local.hour * 100 + local.minute},NA,NA,NA,"
-        f"{arr_delay},{carrier},1,NA,{origin},{dest},NA,1400,{local.hour},{local.minute},{hour}"
+        f"{arr_delay},{carrier},{number},NA,{origin},{dest},NA,1400,{local.hour},{local.minute},{hour}"
     )
 
 
@@ -62,11 +65,12 @@ TOLD = {
     "first of v2": (flight("2013-10-01 00:00"), 0),
     "unseen place": (flight("2013-11-05 12:00", dest="XXX"), 0),
     "hour 1, first time": (flight("2013-11-03 01:30", time_hour="2013-11-03T05:00:00Z"), 0),
-    "hour 1, second time": (flight("2013-11-03 01:30", time_hour="2013-11-03T06:00:00Z"), 0),
+    "hour 1, second time": (flight("2013-11-03 01:30", time_hour="2013-11-03T06:00:00Z", number=2), 0),
     "no weather": (flight("2013-12-31 08:00"), 0),
 }
 
 
+@functools.cache
 def source_lines():
     """Random flights, enough for trees to split in both training windows, with TOLD in front."""
     rng = np.random.default_rng(20130101)
@@ -74,20 +78,21 @@ def source_lines():
     flights = [line for line, _ in TOLD.values()]
     hours = {}
     for month, n_flights in per_month.items():
-        for _ in range(n_flights):
+        for number in range(100, 100 + n_flights):
             moment = pd.Timestamp(2013, month, rng.integers(1, 29), rng.integers(5, 23), rng.integers(60))
             temp = hours.setdefault(utc_hour(moment), round(float(rng.normal(50, 15)), 2))
             carrier = rng.choice(["AA", "B6", "UA"])
             late = rng.random() < 1 / (1 + np.exp(2 - 2 * (carrier == "B6") - (temp - 50) / 15))
             arr_delay = str(rng.integers(60, 300) if late else rng.integers(-40, 60))
             dest = rng.choice(["IAH", "MIA", "ORD", "BOS"])
-            flights.append(flight(moment, arr_delay=arr_delay, carrier=carrier, dest=dest))
+            flights.append(flight(moment, arr_delay=arr_delay, carrier=carrier, dest=dest, number=number))
     for line, _ in TOLD.values():
         hours.setdefault(line.rsplit(",", 1)[1], 40.5)
     del hours["2013-12-31T13:00:00Z"]
     hours |= {"2013-11-03T05:00:00Z": 51.98, "2013-11-03T06:00:00Z": 50.0}
     gusts = {hour: "NA" if i % 3 else str(20 + i % 7) for i, hour in enumerate(sorted(hours))}
-    return flights, [weather(hour, temp=temp, wind_gust=gusts[hour]) for hour, temp in sorted(hours.items())]
+    told_hours = [weather(hour, temp=hours[hour], wind_gust=gusts[hour]) for hour in sorted(hours)]
+    return tuple(flights), tuple(told_hours)
 
 
 def source_files(flights, hours, *, flights_header=FLIGHTS_HEADER, weather_header=WEATHER_HEADER):
@@ -139,8 +144,21 @@ def outcomes(claims):
     return claims.outcomes.to_pandas().set_index("flight_id")
 
 
+@functools.cache
+def by_schedule():
+    """The lines of flights.csv in the order of their ids, a slow second time."""
+    names = FLIGHTS_HEADER.split(",")
+
+    def schedule(line):
+        told = dict(zip(names, line.split(","), strict=True))
+        numbers = [int(told[name]) for name in ("month", "day", "sched_dep_time")]
+        return *numbers, told["carrier"], int(told["flight"]), told["origin"], told["dest"]
+
+    return sorted(source_lines()[0], key=schedule)
+
+
 def told(name):
-    return list(TOLD).index(name) + 1
+    return by_schedule().index(TOLD[name][0]) + 1
 
 
 @pytest.mark.parametrize("name", TOLD)
@@ -155,6 +173,41 @@ def test_the_log_and_the_outcomes_have_the_same_flights_once_in_schedule_order(c
     order = list(zip(log["scored_at"], log.index, strict=True))
     assert order == sorted(order)
     assert set(log.index) == set(range(1, len(source_lines()[0]) + 1)) - {told("diverted")}
+
+
+def test_ids_are_places_in_the_schedule_counting_flights_left_out(log):
+    assert [
+        told(name) for name in ("59 minutes late", "60 minutes late", "cancelled", "diverted", "early")
+    ] == [*range(told("59 minutes late"), told("59 minutes late") + 5)]
+    distinct = log.loc[[told("cancelled"), told("early")], "scored_at"]
+    assert distinct.dt.strftime("%m-%d %H:%M").tolist() == ["04-02 05:17", "04-02 05:19"]
+    places = [line.split(",")[9] for line in by_schedule()]
+    assert log["carrier"].tolist() == [places[flight_id - 1] for flight_id in log.index]
+
+
+def test_flights_of_one_minute_are_numbered_by_carrier_then_number_then_airports(tmp_path):
+    flights, hours = source_lines()
+    minute = "2013-01-01 00:00"
+    jumbled = [
+        flight(minute, carrier="UA", number=9, origin="LGA", dest="MIA"),
+        flight(minute, carrier="UA", number=10, origin="EWR", dest="BOS"),
+        flight(minute, carrier="UA", number=9, origin="LGA", dest="IAH"),
+        flight(minute, carrier="UA", number=9, origin="JFK", dest="ORD"),
+        flight(minute, carrier="AA", number=11, origin="LGA", dest="XXX"),
+    ]
+    built = build(in_folder(tmp_path / "one", source_files([*flights, *jumbled], hours)))
+    first = built.scoring_log.slice(0, 5)
+    assert first["flight_id"].to_pylist() == [1, 2, 3, 4, 5]
+    assert first["dest"].to_pylist() == ["XXX", "ORD", "IAH", "MIA", "BOS"]
+
+
+def test_the_order_of_the_source_leaves_no_trace(claims, tmp_path):
+    """The real source is sorted by actual departure, cancelled flights last."""
+    flights, hours = source_lines()
+    by_delay = sorted(flights, key=lambda line: line.split(",")[8])
+    assert by_delay != list(flights)
+    built = build(in_folder(tmp_path / "sorted", source_files(by_delay, hours)))
+    assert all(built.tables[name].equals(table) for name, table in claims.tables.items())
 
 
 def test_a_flight_is_scored_at_its_local_schedule_and_known_two_midnights_later(log, outcomes):
@@ -182,8 +235,8 @@ def test_weather_is_that_of_the_flights_own_airport(tmp_path):
         tmp_path / "two",
         source_files([flight(moment, origin="LGA"), *flights], [*hours, *elsewhere]),
     )
-    first = build(source).scoring_log.to_pandas().set_index("flight_id").loc[1]
-    assert first[["origin", "temp", "wind_gust"]].tolist() == ["LGA", 72.0, 30.5]
+    built = build(source).scoring_log.to_pandas().set_index("scored_at").loc[moment]
+    assert built[["origin", "temp", "wind_gust"]].tolist() == ["LGA", 72.0, 30.5]
 
 
 def test_missing_weather_is_null_and_never_nan(claims):
@@ -389,6 +442,17 @@ def test_two_weather_rows_for_one_hour_are_refused(tmp_path):
     )
 
 
+def test_two_rows_for_one_scheduled_flight_are_refused(tmp_path):
+    lines = [flight("2013-05-01 06:30", number=12), flight("2013-05-01 06:30", number=12, arr_delay="99")]
+    source = in_folder(tmp_path / "again", source_files(lines, []))
+    with pytest.raises(DataError) as refused:
+        build(source)
+    assert str(refused.value) == (
+        "flights.csv has two rows for 2013-05-01 06:30:00 UA 12 EWR IAH; one row for a scheduled departure, "
+        f"carrier, flight, origin and dest is allowed. {NEXT_STEP}"
+    )
+
+
 def test_a_source_of_another_year_is_refused(tmp_path):
     source = in_folder(tmp_path / "short", source_files([TOLD["cancelled"][0]], []))
     with pytest.raises(DataError) as refused:
@@ -480,6 +544,18 @@ def test_shipped_files_are_sorted_by_schedule_and_id(shipped, shipped_log):
     assert rows.equals(rows.sort_values(["scored_at", "flight_id"], ignore_index=True))
     late = shipped_log[shipped_log["scored_at"] >= "2013-09-01"]
     assert shipped["shadow_scores"]["flight_id"].to_pylist() == late.index.tolist()
+
+
+def test_shipped_ids_tell_no_more_about_the_outcome_than_the_schedule(shipped, shipped_log):
+    from sklearn.metrics import roc_auc_score
+
+    paid = shipped["outcomes"].to_pandas().set_index("flight_id")["outcome"]
+    rows = shipped_log["scored_at"].reset_index()
+    ranks = rows.groupby(rows["scored_at"].dt.normalize())[["flight_id", "scored_at"]].rank()
+    # 0.79 with ids in the order of the source.
+    assert roc_auc_score(paid, ranks["flight_id"] - ranks["scored_at"]) == pytest.approx(0.5, abs=0.01)
+    assert shipped_log.index.min() == 1
+    assert shipped_log.index.max() == 336_776
 
 
 def test_shipped_v1_alerts_on_a_tenth_of_its_training_window(shipped_log, readme):

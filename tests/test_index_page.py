@@ -69,7 +69,7 @@ def test_each_published_report_is_a_line_with_verdict_sentence_and_link_newest_f
     assert page.rows == [
         ["Model", "Period", "Report", "Verdict", "In one sentence", "Made"],
         ["desk", "2013-10", "monthly health", "● OK", "All well.", "2013-10-02 06:01 UTC"],
-        ["desk", "2013-09", "monthly health", "▲ Act", "Not healthy.", "2013-10-01 06:01 UTC"],
+        ["desk", "2013-09", "monthly health", "▲ ACT", "Not healthy.", "2013-10-01 06:01 UTC"],
     ]
     assert page.links == ["desk/2013-10/monthly_health.html", "desk/2013-09/monthly_health.html"]
     assert all((outputs / link).is_file() for link in page.links)
@@ -84,7 +84,13 @@ def test_a_report_whose_page_is_gone_is_left_out(outputs):
 
 @pytest.mark.parametrize(
     ("severity", "words"),
-    [("ok", "● OK"), ("watch", "◆ Watch"), ("act", "▲ Act"), ("unknown", "○ Unknown"), ("<b>", "○ Unknown")],
+    [
+        ("ok", "● OK"),
+        ("watch", "◆ WATCH"),
+        ("act", "▲ ACT"),
+        ("unknown", "○ not judged"),
+        ("<b>", "○ not judged"),
+    ],
 )
 def test_a_verdict_is_a_symbol_and_a_word(severity, words):
     assert read(index_html([row(severity=severity)])).rows[1][3] == words

@@ -7,7 +7,9 @@ from afterlaunch.kpis import Kpi, formula_names, formula_sql
 
 def value_of(engine, formula, **row):
     columns = ", ".join(f"{value} AS {name}" for name, value in row.items())
-    sql = formula_sql(formula, amounts={"gain": 60.0, "cost": 8.0}, columns={"claim amount": "f_0", "amount": "f_1"})
+    sql = formula_sql(
+        formula, amounts={"gain": 60.0, "cost": 8.0}, columns={"claim amount": "f_0", "amount": "f_1"}
+    )
     return engine.query(f"SELECT {sql} AS value FROM (SELECT {columns}) AS row")["value"].iloc[0]
 
 
@@ -29,15 +31,28 @@ def test_a_formula_means_in_the_engine_what_it_says(engine, formula, expected):
 
 @pytest.mark.parametrize(
     "formula",
-    ["__import__('os')", "outcome.real", "[1]", "'x'", "decision if outcome else 1", "outcome ** 2", "1 < 2 < 3", "True"],
+    [
+        "__import__('os')",
+        "outcome.real",
+        "[1]",
+        "'x'",
+        "decision if outcome else 1",
+        "outcome ** 2",
+        "1 < 2 < 3",
+        "True",
+    ],
 )
 def test_what_is_not_arithmetic_is_refused(formula):
-    with pytest.raises(ParameterError, match=r"allowed are names, numbers, \+ - \* /, one comparison and brackets"):
+    with pytest.raises(
+        ParameterError, match=r"allowed are names, numbers, \+ - \* /, one comparison and brackets"
+    ):
         formula_names(formula)
 
 
 def test_a_formula_that_cannot_be_read_is_refused():
-    with pytest.raises(ParameterError, match=r"^Formula 'decision \*' cannot be read\. Write arithmetic, such as"):
+    with pytest.raises(
+        ParameterError, match=r"^Formula 'decision \*' cannot be read\. Write arithmetic, such as"
+    ):
         formula_names("decision *")
 
 

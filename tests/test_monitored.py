@@ -35,7 +35,12 @@ def test_the_shipped_model_passes_its_check(project):
 
 def test_everything_wrong_in_a_model_file_is_told_at_once(project):
     edit(project, "model.yaml", "case_noun: flights", "case_nown: flights")
-    edit(project, "model.yaml", "threshold: 0.228846, trained_from: \"2013-01-01\"", "threshold: 1.5, trained_from: soon")
+    edit(
+        project,
+        "model.yaml",
+        'threshold: 0.228846, trained_from: "2013-01-01"',
+        "threshold: 1.5, trained_from: soon",
+    )
     with pytest.raises(ParameterError) as refused:
         load_model("flight_claims", root=project)
     told = str(refused.value)
@@ -46,7 +51,9 @@ def test_everything_wrong_in_a_model_file_is_told_at_once(project):
 
 def test_a_kpi_that_names_what_is_not_there_is_refused_when_the_file_is_read(project):
     edit(project, "model.yaml", "numerator: decision * outcome", "numerator: decision * outcom")
-    with pytest.raises(ParameterError, match=r"Formula 'decision \* outcom' names 'outcom'; .* Did you mean 'outcome'\?"):
+    with pytest.raises(
+        ParameterError, match=r"Formula 'decision \* outcom' names 'outcom'; .* Did you mean 'outcome'\?"
+    ):
         load_model("flight_claims", root=project)
 
 

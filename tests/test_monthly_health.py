@@ -84,12 +84,19 @@ def test_every_number_equals_what_scikit_learn_gives_on_the_rows(tmp_path):
     }
     for title, value in expected.items():
         assert found[title].value == pytest.approx(value, abs=1e-8), title
-    assert report.indicator("model.roc_auc").finding.measurement.value == found["Ranking quality (ROC AUC)"].value
+    assert (
+        report.indicator("model.roc_auc").finding.measurement.value
+        == found["Ranking quality (ROC AUC)"].value
+    )
     gap = report.indicator("model.calibration_gap").finding.measurement
     assert gap.value == pytest.approx(100 * (y.mean() - score.mean()), abs=1e-6)
-    assert report.indicator("model.alert_share").finding.measurement.value == pytest.approx(alert.mean(), abs=1e-12)
+    assert report.indicator("model.alert_share").finding.measurement.value == pytest.approx(
+        alert.mean(), abs=1e-12
+    )
     saving = 1000 * (60 * (alert & (y == 1)) - 8 * alert).mean()
-    assert report.indicator("business.net_saving").finding.measurement.value == pytest.approx(saving, abs=1e-6)
+    assert report.indicator("business.net_saving").finding.measurement.value == pytest.approx(
+        saving, abs=1e-6
+    )
     for measurement in found.values():
         assert measurement.ci_lower < measurement.value < measurement.ci_upper
 
@@ -138,11 +145,15 @@ def test_spoilt_data_shows_in_volume_and_quality(tmp_path):
     report = report_on(tmp_path, World(seed=2, missing_share=0.3, kept_share=0.5).log())
     unusual = {check.code for check in report.quality if check.is_unusual}
     assert unusual == {"rows_per_day", "missing_share.amount"}
-    assert {"quality.rows_per_day", "quality.missing_share.amount"} <= {change.code for change in report.changes}
+    assert {"quality.rows_per_day", "quality.missing_share.amount"} <= {
+        change.code for change in report.changes
+    }
 
 
 def test_a_segment_that_is_served_worse_is_named_and_only_that(tmp_path):
-    report = report_on(tmp_path, World(seed=4, n_per_day=150, n_months=6, bad_region="east").log(), period="2023-06")
+    report = report_on(
+        tmp_path, World(seed=4, n_per_day=150, n_months=6, bad_region="east").log(), period="2023-06"
+    )
     worse = {(s.column, s.value, s.measure) for s in report.segments.shown if s.is_worse}
     assert worse == {("region", "east", "roc_auc")}
     east = report.segments.shown[0]
@@ -179,7 +190,9 @@ def test_outcomes_still_maturing_are_counted_and_left_out(tmp_path):
 
 
 def test_fewer_than_fourteen_days_give_numbers_without_intervals_and_say_why(tmp_path):
-    report = report_on(tmp_path, World(seed=1, n_months=6).log(), period="2023-06", as_of=dt.date(2023, 6, 11))
+    report = report_on(
+        tmp_path, World(seed=1, n_months=6).log(), period="2023-06", as_of=dt.date(2023, 6, 11)
+    )
     auc = by_title(report)["Ranking quality (ROC AUC)"]
     assert (auc.ci_lower, auc.ci_upper) == (None, None)
     assert auc.reason == "an interval needs at least 14 days with rows, and there are 8"
@@ -242,13 +255,17 @@ def test_a_change_of_version_is_told_and_both_versions_are_compared_on_the_same_
 
 
 def test_a_month_without_rows_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"^There are no rows in May 2025: 'log\.parquet' covers 2023-01-01 to 2023-03-"):
+    with pytest.raises(
+        DataError, match=r"^There are no rows in May 2025: 'log\.parquet' covers 2023-01-01 to 2023-03-"
+    ):
         report_on(tmp_path, World(n_months=3).log(), period="2025-05")
 
 
 def test_a_policy_for_an_unknown_indicator_is_refused(tmp_path):
     policy = dataclasses.replace(POLICY, indicators={"model.roc_acu": IndicatorPolicy()})
-    with pytest.raises(ParameterError, match=r"'model\.roc_acu' is not an indicator\. Did you mean 'model\.roc_auc'\?"):
+    with pytest.raises(
+        ParameterError, match=r"'model\.roc_acu' is not an indicator\. Did you mean 'model\.roc_auc'\?"
+    ):
         report_on(tmp_path, World(n_months=3).log(), period="2023-03", policy=policy)
 
 

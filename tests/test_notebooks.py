@@ -320,7 +320,8 @@ def order_problems(notebook):
         yield "the first code cells are not parameters, setup"
     in_a_row = 0
     for number, cell in enumerate(notebook.cells):
-        in_a_row = in_a_row + 1 if cell.cell_type == "code" else 0
+        opens = bool({"parameters", "setup"} & set(tags(cell)))
+        in_a_row = in_a_row + 1 if cell.cell_type == "code" and not opens else 0
         if in_a_row > MOST_CODE_CELLS_IN_A_ROW:
             yield f"cell {number} is code cell number {in_a_row} in a row: put a sentence before it"
 

@@ -13,5 +13,7 @@ def test_bounds_belong_to_the_range_and_open_sides_never_end():
 
 
 def test_an_empty_range_is_refused():
-    with pytest.raises(ParameterError, match=r"^Range from 2 to 1 is empty\. Give a lower bound that is not above"):
+    with pytest.raises(
+        ParameterError, match=r"^Range from 2 to 1 is empty\. Give a lower bound that is not above"
+    ):
         Range(lower=2, upper=1)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +29,19 @@ SLEEP = "import time; time.sleep(60)"
 @pytest.fixture
 def root(tmp_path):
     return make_project(tmp_path / "project")
+
+
+@pytest.fixture(scope="module")
+def published_once(tmp_path_factory):
+    root = make_project(tmp_path_factory.mktemp("published") / "project")
+    assert run_tiny(root).status == "ok"
+    return root
+
+
+@pytest.fixture
+def published(published_once, tmp_path):
+    """A project of its own in which the report is published."""
+    return shutil.copytree(published_once, tmp_path / "published")
 
 
 def rows_of(root: Path, period: str = "2013-09"):
@@ -97,36 +111,41 @@ def test_a_good_run_publishes_its_page_result_and_notebook_and_enters_the_ledger
     assert row.duration_s > 0
 
 
-def test_the_published_notebook_names_no_folder_of_this_machine(root):
-    run_tiny(root)
-    text = page(root).with_suffix(".ipynb").read_text(encoding="utf-8")
-    assert str(root) not in text
-    assert read_notebook(page(root).with_suffix(".ipynb")).metadata.papermill.output_path == (
-        "outputs/desk/2013-09/tiny.ipynb"
-    )
+def test_the_published_notebook_names_no_folder_of_this_machine(published_once):
+    text = page(published_once).with_suffix(".ipynb").read_text(encoding="utf-8")
+    assert str(published_once) not in text
+    notebook = read_notebook(page(published_once).with_suffix(".ipynb"))
+    assert notebook.metadata.papermill.output_path == "outputs/desk/2013-09/tiny.ipynb"
 
 
-def test_a_run_does_not_touch_the_notebook_it_runs(root):
-    before = (root / "notebooks" / "tiny.ipynb").read_bytes()
-    run_tiny(root)
-    assert (root / "notebooks" / "tiny.ipynb").read_bytes() == before
+def test_a_run_does_not_touch_the_notebook_it_runs(published_once, root):
+    names = ("notebooks", "tiny.ipynb")
+    assert published_once.joinpath(*names).read_bytes() == root.joinpath(*names).read_bytes()
 
 
-def test_unchanged_inputs_are_up_to_date_until_forced_changed_or_the_page_is_gone(root):
-    first = run_tiny(root)
-    before = everything_but_evidence(root)
-    second = run_tiny(root)
-    assert (second.status, second.exit_code, second.run_id) == ("up_to_date", 0, first.run_id)
-    assert (second.headline, second.html_path) == (first.headline, first.html_path)
-    assert everything_but_evidence(root) == before
-    assert len(rows_of(root)) == 1
-    page(root).unlink()
-    assert run_tiny(root).status == "ok"
-    assert run_tiny(root, force=True).status == "ok"
-    assert run_tiny(root, n=2).headline == "All well: 2."
-    (root / "data" / "log.csv").write_text("id,score\n2,0.5\n", encoding="utf-8")
-    assert run_tiny(root, n=2).status == "ok"
-    assert run_tiny(root, n=2).status == "up_to_date"
+def test_unchanged_inputs_are_up_to_date_wherever_the_project_stands(published):
+    before = everything_but_evidence(published)
+    (row,) = rows_of(published)
+    outcome = run_tiny(published)
+    assert (outcome.status, outcome.exit_code, outcome.run_id) == ("up_to_date", 0, row.run_id)
+    assert (outcome.headline, outcome.severity, outcome.html_path) == ("All well: 1.", "ok", page(published))
+    assert everything_but_evidence(published) == before
+    assert rows_of(published) == (row,)
+
+
+def test_a_report_is_made_again_when_its_page_is_gone_or_a_parameter_changed(published):
+    page(published).unlink()
+    assert run_tiny(published).status == "ok"
+    assert run_tiny(published, n=2).status == "ok"
+    assert run_tiny(published, n=2).status == "up_to_date"
+    assert [row.headline for row in rows_of(published)] == ["All well: 1.", "All well: 1.", "All well: 2."]
+
+
+def test_forced_the_same_inputs_give_the_same_result_to_the_byte(published):
+    before = page(published).with_suffix(".json").read_bytes()
+    assert run_tiny(published, force=True).status == "ok"
+    assert page(published).with_suffix(".json").read_bytes() == before
+    assert len(rows_of(published)) == 2
 
 
 def test_a_report_on_a_database_is_never_up_to_date(root):
@@ -176,8 +195,8 @@ FAILING = {
 
 
 @pytest.mark.parametrize("case", FAILING.values(), ids=FAILING)
-def test_a_run_that_fails_publishes_nothing_keeps_its_notebook_and_says_so(root, case):
-    run_tiny(root)
+def test_a_run_that_fails_publishes_nothing_keeps_its_notebook_and_says_so(published, case):
+    root = published
     before = everything_but_evidence(root)
     write_notebook(root / "notebooks" / "tiny.ipynb", case.cell, result=case.result)
     outcome = run_tiny(root)
@@ -263,8 +282,8 @@ def test_what_keeps_a_run_from_beginning_is_raised_and_changes_nothing(root):
     ("number", "exit_code", "reason"),
     [(signal.SIGTERM, 143, "SIGTERM"), (signal.SIGINT, 130, "SIGINT")],
 )
-def test_a_signal_ends_the_run_with_its_kernel_and_is_recorded(root, number, exit_code, reason):
-    run_tiny(root)
+def test_a_signal_ends_the_run_with_its_kernel_and_is_recorded(published, number, exit_code, reason):
+    root = published
     before = everything_but_evidence(root)
     make_project(root, TELL_PID, SLEEP)
     with start(root) as process:
@@ -286,13 +305,25 @@ def test_a_signal_ends_the_run_with_its_kernel_and_is_recorded(root, number, exi
 
 
 def test_the_time_limit_of_the_whole_run_is_recorded(root):
-    make_project(root, *["import time; time.sleep(0.5)"] * 20)
-    outcome = run_tiny(root, timeout_s=3.0)
+    make_project(root, *["import time; time.sleep(0.5)"] * 60)
+    outcome = run_tiny(root, timeout_s=2.0)
     assert (outcome.status, outcome.exit_code) == ("timed_out", 124)
-    assert outcome.message.startswith(
-        "tiny for desk 2013-09: it was ended by its time limit of 3 s in 'Compute'. Nothing was published."
+    assert outcome.message.startswith("tiny for desk 2013-09: it was ended by its time limit of 2 s")
+    assert "Nothing was published." in outcome.message
+    assert rows_of(root)[-1].status == "timed_out"
+    assert outcome.duration_s < 25
+
+
+def test_a_run_can_be_ended_while_it_reads_its_data(root):
+    with (root / "data" / "log.csv").open("wb") as log:
+        log.truncate(200 << 30)
+    outcome = run_tiny(root, timeout_s=1.0)
+    assert (outcome.status, outcome.exit_code, outcome.evidence_path) == ("timed_out", 124, None)
+    assert outcome.message == (
+        "tiny for desk 2013-09: it was ended by its time limit of 1 s. Nothing was published."
     )
-    assert outcome.duration_s < 8
+    assert [(row.status, row.exit_code) for row in rows_of(root)] == [("timed_out", 124)]
+    assert tree(root / "outputs") == {}
 
 
 def test_a_second_run_of_the_same_report_is_refused_while_another_month_runs(root):

@@ -40,7 +40,9 @@ def test_three_defects_at_once_are_told_in_one_table(engine, tmp_path):
     toy.loc[[3, 5], "risk"] = [1.5, np.nan]
     toy.loc[9, "claim"] = 8
     setup = write_toy(tmp_path, toy)
-    pd.read_parquet(tmp_path / "log.parquet").rename(columns={"region": "regoin"}).to_parquet(tmp_path / "log.parquet")
+    pd.read_parquet(tmp_path / "log.parquet").rename(columns={"region": "regoin"}).to_parquet(
+        tmp_path / "log.parquet"
+    )
     error = failures_of(setup, engine, tmp_path)
     assert [(f.check, f.column, f.n_rows) for f in error.failures] == [
         ("column is missing", "region", None),
@@ -81,7 +83,9 @@ def test_each_kind_of_bad_value_is_found_and_counted(engine, tmp_path, column, v
     toy.loc[[1, 2], column] = values
     setup = write_toy(tmp_path, toy_log())
     toy.drop(columns=["outcome", "known_at"]).to_parquet(tmp_path / "log.parquet")
-    assert (check, column, 2) in [(f.check, f.column, f.n_rows) for f in failures_of(setup, engine, tmp_path).failures]
+    assert (check, column, 2) in [
+        (f.check, f.column, f.n_rows) for f in failures_of(setup, engine, tmp_path).failures
+    ]
 
 
 def test_a_decision_that_does_not_follow_from_score_and_threshold_is_refused(engine, tmp_path):
@@ -138,7 +142,9 @@ def test_a_past_day_is_seen_as_it_looked_then(engine, tmp_path):
     setup = write_toy(tmp_path, toy)
     as_of = dt.date(2024, 3, 1)
     log = ScoringLog.validated(setup, engine=engine, root=tmp_path, as_of=as_of)
-    seen = engine.query(f"SELECT count(*) AS n, count(outcome) AS n_outcomes, sum(outcome) AS k FROM {log.view}").iloc[0]
+    seen = engine.query(
+        f"SELECT count(*) AS n, count(outcome) AS n_outcomes, sum(outcome) AS k FROM {log.view}"
+    ).iloc[0]
     then = toy[toy["at"] < "2024-03-01"]
     known = then[then["known_at"] < "2024-03-01"]
     assert (seen["n"], seen["n_outcomes"], seen["k"]) == (len(then), len(known), known["outcome"].sum())
@@ -157,7 +163,9 @@ def test_of_several_events_the_latest_known_one_counts(engine, tmp_path):
     assert total == toy["outcome"].sum()
     other = DuckDB()
     after = ScoringLog.validated(setup, engine=other, root=tmp_path)
-    assert other.query(f"SELECT sum(outcome) AS k FROM {after.view}")["k"].iloc[0] == 600 - toy["outcome"].sum()
+    assert (
+        other.query(f"SELECT sum(outcome) AS k FROM {after.view}")["k"].iloc[0] == 600 - toy["outcome"].sum()
+    )
     other.close()
 
 
@@ -214,7 +222,9 @@ def test_a_window_without_rows_is_refused_with_the_period_that_has_some(engine, 
 
 def test_a_date_before_the_first_row_is_refused(engine, tmp_path):
     setup = write_toy(tmp_path, toy_log())
-    with pytest.raises(DataError, match=r"^The log 'log\.parquet' has no rows before 2020-01-01\. Give a later as_of"):
+    with pytest.raises(
+        DataError, match=r"^The log 'log\.parquet' has no rows before 2020-01-01\. Give a later as_of"
+    ):
         ScoringLog.validated(setup, engine=engine, root=tmp_path, as_of=dt.date(2020, 1, 1))
 
 
@@ -226,7 +236,9 @@ def test_setups_that_contradict_themselves_are_refused():
         dataclasses.replace(columns, outcome="outcome")
     with pytest.raises(ParameterError, match=r"^Outcomes are given twice"):
         toy_setup(columns=dataclasses.replace(columns, outcome="outcome", outcome_at="known_at"))
-    with pytest.raises(ParameterError, match=r"^time_zone 'Europe/Zurch' is not a time zone\. Did you mean 'Europe/Zurich'"):
+    with pytest.raises(
+        ParameterError, match=r"^time_zone 'Europe/Zurch' is not a time zone\. Did you mean 'Europe/Zurich'"
+    ):
         toy_setup(time_zone="Europe/Zurch")
     with pytest.raises(ParameterError, match=r"^versions is empty"):
         toy_setup(versions={})
@@ -238,6 +250,8 @@ def test_a_log_needs_no_features(engine, tmp_path):
     setup = write_toy(tmp_path, toy_log())
     bare = Columns(id="claim", scored_at="at", score="risk", decision="alert", model_version="version")
     log = ScoringLog.validated(
-        LogSetup(source=Source(path="log.parquet"), columns=bare, versions=setup.versions), engine=engine, root=tmp_path
+        LogSetup(source=Source(path="log.parquet"), columns=bare, versions=setup.versions),
+        engine=engine,
+        root=tmp_path,
     )
     assert not log.has_outcomes

@@ -162,17 +162,11 @@ def test_a_level_that_is_no_share_is_refused(level):
         wilson_interval(1, 2, level=level)
 
 
-@pytest.mark.parametrize(
-    ("world", "n_months"),
-    [
-        pytest.param(World(n_days=14), 700, id="14 days"),
-        pytest.param(World(n_days=30), 700, id="30 days"),
-    ],
-)
-def test_intervals_over_days_cover_the_truth_where_those_over_rows_do_not(world, n_months):
-    # 700 months know a coverage of 95 % to 1.6 points (two standard errors); the study draws 2,000.
-    found = coverage(world, n_months=n_months, n_resamples=600, seed=6)
-    for measure, most_over_rows in (("share", 0.82), ("roc_auc", 0.90)):
+@pytest.mark.parametrize("n_days", [14, 30])
+def test_intervals_over_days_cover_the_truth_where_those_over_rows_do_not(n_days):
+    # 500 months know a coverage of 95 % to 2 points (two standard errors); the study draws 2,000.
+    found = coverage(World(n_days=n_days, rows_a_day=300), n_months=500, n_resamples=400, seed=6)
+    for measure, most_over_rows in (("share", 0.65), ("roc_auc", 0.80)):
         days, percentile, rows = (found[measure, way][0] for way in ("days", "percentile", "rows"))
         assert 0.92 <= days <= 0.975
         assert rows < most_over_rows < days

@@ -8,12 +8,18 @@ from afterlaunch.windows import Window
 
 def test_a_month_is_half_open():
     september = Window.parse("2013-09")
-    assert (september.start, september.end, september.n_days) == (dt.date(2013, 9, 1), dt.date(2013, 10, 1), 30)
+    assert (september.start, september.end, september.n_days) == (
+        dt.date(2013, 9, 1),
+        dt.date(2013, 10, 1),
+        30,
+    )
     assert september.contains(dt.date(2013, 9, 30))
     assert not september.contains(dt.date(2013, 10, 1))
 
 
-@pytest.mark.parametrize("text", ["2013-13", "2013-00", "2013-9", "13-09", "September", "", "2013-09-01", "0000-01"])
+@pytest.mark.parametrize(
+    "text", ["2013-13", "2013-00", "2013-9", "13-09", "September", "", "2013-09-01", "0000-01"]
+)
 def test_what_is_not_a_month_is_refused_with_the_way_to_write_one(text):
     with pytest.raises(ParameterError) as refused:
         Window.parse(text)
@@ -30,7 +36,11 @@ def test_months_before_cross_the_year():
 
 def test_a_period_of_months_is_titled_by_its_ends():
     period = Window.of_months(Window.parse("2013-04"), Window.parse("2013-08"))
-    assert (period.title, period.label, period.n_days) == ("April 2013 to August 2013", "2013-04 to 2013-08", 153)
+    assert (period.title, period.label, period.n_days) == (
+        "April 2013 to August 2013",
+        "2013-04 to 2013-08",
+        153,
+    )
     assert Window.of_months(Window.parse("2013-04"), Window.parse("2013-04")).title == "April 2013"
 
 
@@ -41,5 +51,7 @@ def test_periods_overlap_only_when_they_share_a_day():
 
 
 def test_an_empty_period_is_refused():
-    with pytest.raises(ParameterError, match=r"^Window 'x' ends on 2013-01-01, not after its start 2013-01-01\. Give"):
+    with pytest.raises(
+        ParameterError, match=r"^Window 'x' ends on 2013-01-01, not after its start 2013-01-01\. Give"
+    ):
         Window(start=dt.date(2013, 1, 1), end=dt.date(2013, 1, 1), label="x")

@@ -26,7 +26,9 @@ def toy_log(n: int = 600, *, start: str = "2024-01-01", n_days: int = 120, seed:
     """Return a sound log: scores that mean something, v1 until the end of March and v2 from April on."""
     random = np.random.default_rng(seed)
     day = np.sort(random.integers(0, n_days, n))
-    scored_at = pd.Timestamp(start) + pd.to_timedelta(day * 24 * 60 + random.integers(0, 24 * 60, n), unit="min")
+    scored_at = pd.Timestamp(start) + pd.to_timedelta(
+        day * 24 * 60 + random.integers(0, 24 * 60, n), unit="min"
+    )
     score = np.round(random.beta(2, 5, n), 6)
     version = np.where(scored_at >= pd.Timestamp("2024-04-01"), "v2", "v1")
     threshold = np.where(version == "v2", 0.6, 0.5)
@@ -99,7 +101,9 @@ class World:
         random = np.random.default_rng(self.seed)
         n_days = sum(_days_in_month(2023 + m // 12, m % 12 + 1) for m in range(self.n_months))
         n = self.n_per_day * n_days
-        at = pd.Timestamp("2023-01-01") + pd.to_timedelta(np.arange(n) * (24 * 60 // self.n_per_day), unit="min")
+        at = pd.Timestamp("2023-01-01") + pd.to_timedelta(
+            np.arange(n) * (24 * 60 // self.n_per_day), unit="min"
+        )
         last = at >= pd.Timestamp(2023 + (self.n_months - 1) // 12, (self.n_months - 1) % 12 + 1, 1)
         day_effect = random.normal(0, 0.15, n_days)[np.arange(n) // self.n_per_day]
         logit = random.normal(-1.2, 1.3, n)

@@ -1,8 +1,8 @@
 """Analyses declare the sums they need; one SQL text returns all that are wanted alike.
 
 A :class:`Cut` says which sums are wanted by which keys. :func:`aggregate` merges all cuts that want the same sums
-into one query with grouping sets, in the subset of SQL that DuckDB and Spark run alike. Everything that comes back adds up
-over partitions: counts, and sums in fixed point, so that no order of rows or threads changes a digit.
+into one query with grouping sets, in the subset of SQL that DuckDB and Spark run alike. Everything that comes back
+adds up over partitions: counts, and sums in fixed point, so that no order of rows or threads changes a digit.
 """
 
 from __future__ import annotations

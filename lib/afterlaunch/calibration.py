@@ -254,24 +254,28 @@ def _touch(negative: Floats, positive: Floats) -> bool:
 
 
 def _maximum_likelihood(x: Floats, rows: Floats, n_positive: Floats) -> tuple[float, float]:
-    """Return intercept and slope of a logistic regression on standardised ``x``, by Newton's method."""
+    """Return intercept and slope of a logistic regression on standardised ``x``, by damped Newton steps."""
     from scipy import special
 
     design = np.stack([np.ones_like(x), x])
     fitted = np.array([float(special.logit(n_positive.sum() / rows.sum())), 0.0])
     loss = _negative_log_likelihood(fitted @ design, rows, n_positive)
+    damping = 1e-3
     while True:
         share = special.expit(fitted @ design)
         gradient = design @ (n_positive - rows * share)
         information = (design * (rows * share * (1 - share))) @ design.T
-        step = np.linalg.solve(information, gradient)
-        # Far from the best fit a whole step can overshoot; some part of it never does (concave likelihood).
-        while (tried := _negative_log_likelihood((fitted + step) @ design, rows, n_positive)) > loss:
-            step = step / 2
+        # Damping shortens steps that overshoot, and keeps the equations solvable where one bin outweighs all.
+        while True:
+            step = np.linalg.solve(information + damping * np.diag(np.diag(information)), gradient)
+            tried = _negative_log_likelihood((fitted + step) @ design, rows, n_positive)
+            if tried <= loss:
+                break
+            damping *= 10
         fitted = fitted + step
-        if loss - tried <= 1e-15 * loss or np.abs(step).max() <= 1e-12:
+        if loss - tried <= 1e-15 * loss:
             return float(fitted[0]), float(fitted[1])
-        loss = tried
+        loss, damping = tried, max(damping / 10, 1e-10)
 
 
 def _negative_log_likelihood(logits: Floats, rows: Floats, n_positive: Floats) -> float:

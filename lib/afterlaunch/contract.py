@@ -34,6 +34,8 @@ class ContractError(DataError):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Check:
+    """A check of one column: the SQL condition of a bad row, the SQL of the value to show, and what is allowed."""
+
     check: str
     column: str
     bad: str
@@ -42,6 +44,7 @@ class Check:
 
 
 def schema_failures(kinds: Mapping[str, str], wanted: Mapping[str, tuple[str, ...]]) -> Iterator[Failure]:
+    """Yield what is wrong with a table's columns: missing, or of another kind than their role allows."""
     for column, allowed in wanted.items():
         if column not in kinds:
             hint = did_you_mean(column, kinds).strip() or f"The table has: {', '.join(kinds)}."
@@ -73,6 +76,7 @@ def _words(kind: str) -> str:
 
 
 def missing(column: str, name: str) -> tuple[Check, ...]:
+    """Return the check that every row has a value."""
     return (
         Check(
             check="missing", column=column, bad=f"{name} IS NULL", value=name, allowed="a value in every row"
@@ -81,10 +85,12 @@ def missing(column: str, name: str) -> tuple[Check, ...]:
 
 
 def zero_or_one(column: str, name: str) -> Check:
+    """Return the check that a column holds 0 and 1 only."""
     return Check(check="not 0 or 1", column=column, bad=f"{name} NOT IN (0, 1)", value=name, allowed="0 or 1")
 
 
 def outcome_checks(column: str, at_column: str, name: str, at: str) -> list[Check]:
+    """Return the checks of an outcome and of the time at which it became known."""
     without_time = f"{name} IS NOT NULL AND {at} IS NULL"
     return [
         zero_or_one(column, name),
@@ -95,12 +101,14 @@ def outcome_checks(column: str, at_column: str, name: str, at: str) -> list[Chec
 
 
 def too_early(column: str, bad: str, value: str) -> Check:
+    """Return the check that nothing is known before its case was scored."""
     return Check(
         check="before the case was scored", column=column, bad=bad, value=value, allowed="scored_at or later"
     )
 
 
 def range_check(column: str, name: str, allowed: Range) -> Check:
+    """Return the check that a column stays in its allowed range."""
     bounds = []
     if allowed.lower is not None:
         bounds.append(f"{name} < {number_literal(allowed.lower)}")
@@ -127,7 +135,10 @@ def number_literal(value: float) -> str:
 
 
 def row_failures(engine: Engine, view: str, checks: list[Check], *, unique: str = "") -> Iterator[Failure]:
-    counts = [f"CAST(coalesce(count_if({check.bad}), 0) AS BIGINT) AS bad_{i}" for i, check in enumerate(checks)]
+    """Scan a view once and yield every check that rows fail; ``unique`` names the id column, each once."""
+    counts = [
+        f"CAST(coalesce(count_if({check.bad}), 0) AS BIGINT) AS bad_{i}" for i, check in enumerate(checks)
+    ]
     distinct = ["count(case_id) - count(DISTINCT case_id) AS n_repeated"] if unique else []
     scan = engine.query(f"SELECT count(*) AS n_rows, {', '.join([*counts, *distinct])} FROM {view}").iloc[0]
     n_rows = int(scan["n_rows"])
@@ -183,7 +194,8 @@ def _shown(value: object) -> str:
     return str(value)[:40] if isinstance(value, str) else "(missing)"
 
 
-def in_table(table: str, failures: tuple[Failure, ...]) -> Iterator[Failure]:
+def in_table(table: str, failures: Iterable[Failure]) -> Iterator[Failure]:
+    """Yield failures with the table's name before the column."""
     for failure in failures:
         yield dataclasses.replace(failure, column=f"{table}.{failure.column}")
 

@@ -277,7 +277,8 @@ def _adbc_connection(url: str) -> Any:  # noqa: ANN401  # ADBC's connections hav
         driver = importlib.import_module(f"{_DATABASES[scheme]}.dbapi")
     except ImportError as error:
         raise ParameterError(
-            f"Reading {scheme} needs a driver that is not installed. Install it with: pip install 'afterlaunch[{extra}]'"
+            f"Reading {scheme} needs a driver that is not installed. "
+            f"Install it with: pip install 'afterlaunch[{extra}]'"
         ) from error
     if scheme == "sqlite":
         path = url.removeprefix("sqlite:///")

@@ -18,7 +18,7 @@ from afterlaunch.aggregates import Cut, Key, Total, aggregate, count_where, exac
 from afterlaunch.bins import ScoreGrid
 from afterlaunch.contract import number_literal
 from afterlaunch.kpis import Kpi, formula_sql
-from afterlaunch.performance import ScoreCounts
+from afterlaunch.performance import SMALLEST_PROBABILITY, ScoreCounts
 from afterlaunch.scoring_log import LogSetup, ScoringLog, instant_literal
 from afterlaunch.windows import Window
 
@@ -31,7 +31,6 @@ SCORE_GRID = ScoreGrid()
 MAX_EXACT_ROWS = 1_000_000
 # Segment values beyond the largest ones of a column are not compared one by one.
 MAX_SEGMENT_VALUES = 40
-_SMALLEST_PROBABILITY = 1e-15
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,8 +45,8 @@ class Amounts:
 class DaySums:
     """Sums over judged rows with days (or resamples of days) on the first axis.
 
-    ``n_negative_by_bin`` and ``n_positive_by_bin`` have the bins of :data:`SCORE_GRID` in use on their last axis; the KPI
-    sums have the KPIs there. All others have one number a day.
+    ``n_negative_by_bin`` and ``n_positive_by_bin`` have the bins of :data:`SCORE_GRID` in use on their last axis; the
+    KPI sums have the KPIs there. All others have one number a day.
     """
 
     n_negative_by_bin: Floats
@@ -87,8 +86,9 @@ class DaySums:
 class MonthCounts:
     """One month of a log.
 
-    ``fresh`` holds rows by day that need no outcome; ``days`` holds judged rows by day; ``scores`` counts judged rows per score value; ``n_missing`` counts missing
-    values per feature over all rows; ``bins`` is the stretch of :data:`SCORE_GRID` that ``days`` covers.
+    ``fresh`` holds rows by day that need no outcome; ``days`` holds judged rows by day; ``scores`` counts judged rows
+    per score value; ``n_missing`` counts missing values per feature over all rows; ``bins`` is the stretch of
+    :data:`SCORE_GRID` that ``days`` covers.
     """
 
     window: Window
@@ -183,7 +183,9 @@ def read_health_counts(log: ScoringLog, *, first: Window, last: Window, money: A
     months, used = _months(first, last), used_bins(by_day_bin)
     return HealthCounts(
         months=tuple(
-            _month_counts(month, by_day, by_day_bin, by_month_score, features=features, money=money, used=used)
+            _month_counts(
+                month, by_day, by_day_bin, by_month_score, features=features, money=money, used=used
+            )
             for month in months
         ),
         segments=tuple(
@@ -203,8 +205,8 @@ def judged_view(log: ScoringLog) -> str:
     )
     log.engine.create_view(
         "judged_cases",
-        f"SELECT *, CASE WHEN fresh = 1 AND outcome IS NOT NULL AND scored_at < {complete} THEN 1 ELSE 0 END AS judged, "
-        f"CASE WHEN scored_at < {complete} THEN 1 ELSE 0 END AS mature FROM fresh_cases",
+        f"SELECT *, CASE WHEN fresh = 1 AND outcome IS NOT NULL AND scored_at < {complete} THEN 1 ELSE 0 END "
+        f"AS judged, CASE WHEN scored_at < {complete} THEN 1 ELSE 0 END AS mature FROM fresh_cases",
     )
     return "judged_cases"
 
@@ -248,8 +250,8 @@ def _row_totals() -> tuple[Total, ...]:
 
 
 def _judged_totals() -> tuple[Total, ...]:
-    probability = f"CASE WHEN outcome = 1 THEN score ELSE 1e0 - score END"
-    surprise = f"-ln(greatest({probability}, {number_literal(_SMALLEST_PROBABILITY)}))"
+    probability = "CASE WHEN outcome = 1 THEN score ELSE 1e0 - score END"
+    surprise = f"-ln(greatest({probability}, {number_literal(SMALLEST_PROBABILITY)}))"
     return (
         count_where("n_judged", "judged = 1"),
         count_where("n_positive", "judged = 1 AND outcome = 1"),
@@ -310,7 +312,9 @@ def _month_counts(
         versions=versions,
         n_missing={name: int(rows[f"n_missing_{column}"].sum()) for name, column in features},
         fresh=_fresh_days(rows, month),
-        days=sums_by_day(rows, _inside(by_day_bin, "judged_day", month), month, used=used, n_kpis=len(money.kpis)),
+        days=sums_by_day(
+            rows, _inside(by_day_bin, "judged_day", month), month, used=used, n_kpis=len(money.kpis)
+        ),
         scores=month_scores(_inside(by_month_score, "month", month)),
         bins=used,
     )
@@ -319,8 +323,7 @@ def _month_counts(
 def _fresh_days(rows: pd.DataFrame, month: Window) -> FreshDays:
     place = _place(rows["day"], month)
     n, n_alerts, sum_score = (
-        np.bincount(place, weights=rows[name].to_numpy(np.float64), minlength=month.n_days)
-        for name in ("n_fresh", "n_fresh_alerts", "sum_fresh_score")
+        _added_by_day(place, rows[name], month) for name in ("n_fresh", "n_fresh_alerts", "sum_fresh_score")
     )
     return FreshDays(n=n[n > 0], n_alerts=n_alerts[n > 0], sum_score=sum_score[n > 0])
 
@@ -340,10 +343,16 @@ def _day(value: object) -> dt.date:
 
 
 def _place(days: pd.Series[pd.Timestamp], month: Window) -> npt.NDArray[np.int64]:
-    """Number days from 0, the first of the month."""
+    """Return the number of each day, 0 for the first of the month."""
     import pandas as pd
 
-    return (pd.to_datetime(days) - pd.Timestamp(month.start)).dt.days.to_numpy(np.int64)
+    numbers = (pd.to_datetime(days) - pd.Timestamp(month.start)).dt.days
+    return np.asarray(numbers, dtype=np.int64)
+
+
+def _added_by_day(place: npt.NDArray[np.int64], values: object, month: Window) -> Floats:
+    weights = np.asarray(values, dtype=np.float64)
+    return np.bincount(place, weights=weights, minlength=month.n_days).astype(np.float64)
 
 
 def month_scores(frame: pd.DataFrame) -> ScoreCounts:
@@ -371,8 +380,8 @@ def sums_by_day(
     place = _place(rows["day"], month)
 
     def by_day(name: str) -> Floats:
-        values = rows[name].to_numpy(np.float64) if name in rows else np.zeros(len(rows))
-        return np.bincount(place, weights=values, minlength=month.n_days)
+        values = rows[name] if name in rows else np.zeros(len(rows))
+        return _added_by_day(place, values, month)
 
     def by_kpi(role: str) -> Floats:
         columns = [by_day(f"kpi_{i}_{role}") for i in range(n_kpis)]
@@ -416,9 +425,7 @@ def _segments(column: str, frame: pd.DataFrame, key: str, month: Window, used: r
     for value, part in frame[frame[key].isin(largest)].groupby(key, sort=True):
         negative, positive = _by_day_and_bin(part, month, used)
         place = _place(part["judged_day"], month)
-        sums = np.bincount(
-            place, weights=part["sum_score_judged"].to_numpy(np.float64), minlength=month.n_days
-        )
+        sums = _added_by_day(place, part["sum_score_judged"], month)
         segments.append(
             SegmentDays(
                 column=column,

@@ -48,7 +48,7 @@ class History:
 
     @property
     def current(self) -> MonthMeasures:
-        """This month."""
+        """The month that the report is about."""
         return self.months[-1]
 
     @property

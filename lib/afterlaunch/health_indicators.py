@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
+
+import numpy as np
 
 from afterlaunch.findings import Direction, Finding, Measurement, Threshold
-from afterlaunch.health_counts import Amounts
+from afterlaunch.health_counts import Amounts, DaySums
 from afterlaunch.health_history import Course, History
 from afterlaunch.health_measures import (
     CALIBRATION_GAP,
     PERFORMANCE,
     SHARE,
+    Floats,
     HealthMeasure,
-    MonthMeasures,
     kpi_measure,
 )
 from afterlaunch.health_policy import HealthPolicy, IndicatorPolicy
@@ -22,9 +25,15 @@ from afterlaunch.health_report import (
     Indicator,
     Labels,
     ModelAgainstBusiness,
+    Step,
 )
+from afterlaunch.kpis import Kpi
+from afterlaunch.performance import ratio
 from afterlaunch.ranges import Range
 
+# A step since last month of less than this part of the usual range's half-width is no step.
+MIN_STEP = 0.1
+_AREAS = {"business": Area.BUSINESS, "model": Area.MODEL}
 _BY_NAME = {measure.name: measure for measure in PERFORMANCE}
 # Areas whose sources are other tables than the scoring log: what is missing to measure them.
 _OTHER_SOURCES = {
@@ -52,19 +61,22 @@ def indicators_of(
     rows = [_not_measured(code) for code in _OTHER_SOURCES]
     for place, kpi in enumerate(money.kpis):
         measure = kpi_measure(kpi, place)
-        behind = _explain_kpi(history, labels)
-        rows.append(_indicator(f"business.{kpi.name}", Area.BUSINESS, measure, history, policy, behind))
+        behind = _explain_kpi(kpi, history, labels)
+        rows.append(_judged(f"business.{kpi.name}", measure, history.course(measure), policy, behind=behind))
     if not money.kpis:
         rows.append(
             _missing_indicator("business.kpi", Area.BUSINESS, "Business KPIs", "share", "no KPI configured")
         )
+    auc = _BY_NAME["roc_auc"]
     ranking = (measure_change(history, "average_precision", "average precision"),)
-    rows.append(_indicator("model.roc_auc", Area.MODEL, _BY_NAME["roc_auc"], history, policy, ranking))
+    rows.append(_judged("model.roc_auc", auc, history.course(auc), policy, behind=ranking))
     observed = measure_change(
         history, "outcome_share", f"share of {labels.case_noun} with {labels.outcome_noun}"
     )
     gap = (mean_score_change(history), observed)
-    rows.append(_indicator("model.calibration_gap", Area.MODEL, CALIBRATION_GAP, history, policy, gap))
+    rows.append(
+        _judged("model.calibration_gap", CALIBRATION_GAP, history.course(CALIBRATION_GAP), policy, behind=gap)
+    )
     rows.append(_alert_share(history, policy, labels))
     return tuple(rows)
 
@@ -89,35 +101,19 @@ def _missing_indicator(code: str, area: Area, title: str, unit: str, reason: str
     )
 
 
-def _indicator(
-    code: str,
-    area: Area,
-    measure: HealthMeasure,
-    history: History,
-    policy: HealthPolicy,
-    behind: tuple[Change, ...],
-) -> Indicator:
-    course = history.course(measure)
-    return _judged(code, area, measure, course, policy.indicators.get(code, IndicatorPolicy()), behind)
-
-
 def _judged(
-    code: str,
-    area: Area,
-    measure: HealthMeasure,
-    course: Course,
-    policy: IndicatorPolicy,
-    behind: tuple[Change, ...],
+    code: str, measure: HealthMeasure, course: Course, policy: HealthPolicy, *, behind: tuple[Change, ...]
 ) -> Indicator:
+    held_to = policy.indicators.get(code, IndicatorPolicy())
     usual = course.usual_range
     threshold = Threshold(
         direction=measure.direction,
         usual_range=Range(lower=usual.lower, upper=usual.upper) if usual else None,
-        target_range=policy.target,
-        min_n=policy.min_n,
+        target_range=held_to.target,
+        min_n=held_to.min_n,
     )
     return Indicator(
-        area=area,
+        area=_AREAS[code.partition(".")[0]],
         title=measure.title,
         finding=Finding(code=code, measurement=course.current, threshold=threshold),
         previous=course.previous,
@@ -127,19 +123,20 @@ def _judged(
         behind=behind,
         run_of_eight=course.run_of_eight,
         decimals=measure.decimals,
-        question=policy.question,
-        owner=policy.owner,
+        question=held_to.question,
+        owner=held_to.owner,
     )
 
 
 def _alert_share(history: History, policy: HealthPolicy, labels: Labels) -> Indicator:
     """Judge the alert share over all fresh rows: it needs no outcome."""
-    course = history.course(lambda m: m.fresh_mean("alert_share", "share", m.month.fresh.n_alerts), bounds=SHARE)
+    course = history.course(
+        lambda m: m.fresh_mean("alert_share", "share", m.month.fresh.n_alerts), bounds=SHARE
+    )
     behind = (
         mean_score_change(history),
         measure_change(history, "outcome_share", f"share of {labels.outcome_noun}"),
     )
-    code = "model.alert_share"
     kind = HealthMeasure(
         name="alert_share",
         title=f"Share of {labels.case_noun} that raise an alert",
@@ -148,12 +145,14 @@ def _alert_share(history: History, policy: HealthPolicy, labels: Labels) -> Indi
         decimals=1,
         of_sums=lambda sums: sums.n_true_positive + sums.n_false_positive,
     )
-    return _judged(code, Area.MODEL, kind, course, policy.indicators.get(code, IndicatorPolicy()), behind)
+    return _judged("model.alert_share", kind, course, policy, behind=behind)
 
 
 def mean_score_change(history: History) -> Change:
     """Return how the mean score moved, over all fresh rows."""
-    course = history.course(lambda m: m.fresh_mean("mean_score", "share", m.month.fresh.sum_score), bounds=SHARE)
+    course = history.course(
+        lambda m: m.fresh_mean("mean_score", "share", m.month.fresh.sum_score), bounds=SHARE
+    )
     return _as_change("model.mean_score", "mean score", course, decimals=1)
 
 
@@ -175,13 +174,44 @@ def _as_change(code: str, title: str, course: Course, *, decimals: int) -> Chang
     )
 
 
-def _explain_kpi(history: History, labels: Labels) -> tuple[Change, ...]:
-    """Explain a KPI by what it is made of: how many outcomes there were, how many were caught, how many alerts held."""
+def _explain_kpi(kpi: Kpi, history: History, labels: Labels) -> tuple[Change, ...]:
+    """Explain a KPI by what it is made of.
+
+    A ratio of things that can be counted (cases, outcomes, alerts, alerts that were right) is explained by these two
+    counts; any other KPI by how many outcomes there were, how many of them were caught and how many alerts held.
+    """
+    parts = [_count_per_1000(formula, history, labels) for formula in (kpi.numerator, kpi.denominator)]
+    counts = tuple(part for part in parts if part is not None)
+    if len(counts) == 2:
+        return counts
     return (
         measure_change(history, "outcome_share", f"share of {labels.case_noun} with {labels.outcome_noun}"),
         measure_change(history, "recall", f"share of {labels.outcome_noun} caught"),
         measure_change(history, "precision", "share of alerts that were right"),
     )
+
+
+def _count_per_1000(formula: str, history: History, labels: Labels) -> Change | None:
+    """Return how a count that people know moved, per 1,000 cases; None for any other formula."""
+    counted: Mapping[str, tuple[str, Callable[[DaySums], Floats]]] = {
+        "outcome": (labels.outcome_noun, lambda sums: sums.n_positive),
+        "decision": ("alerts", lambda sums: sums.n_true_positive + sums.n_false_positive),
+        "decision*outcome": (f"{labels.outcome_noun} caught", lambda sums: sums.n_true_positive),
+    }
+    found = counted.get("*".join(sorted(formula.replace(" ", "").split("*"))))
+    if found is None:
+        return None
+    title, count = found
+    measure = HealthMeasure(
+        name=f"n_{title}",
+        title=f"{title} per 1,000 {labels.case_noun}",
+        unit=f"per 1,000 {labels.case_noun}",
+        direction=Direction.INSIDE,
+        decimals=1,
+        of_sums=lambda sums: 1000 * np.asarray(ratio(count(sums), sums.n)),
+        bounds=Range(lower=0),
+    )
+    return _as_change(f"count.{title}", measure.title, history.course(measure), decimals=1)
 
 
 def model_against_business(
@@ -202,8 +232,8 @@ def model_against_business(
     return ModelAgainstBusiness(
         model=_since_last_month(model),
         kpi=_since_last_month(kpi),
-        model_is_better=_is_better(model),
-        kpi_is_better=_is_better(kpi),
+        model_step=_step(model),
+        kpi_step=_step(kpi),
         signal={(True, True): "both", (False, True): "kpi_only", (True, False): "model_only"}.get(
             signals, "routine"
         ),
@@ -233,9 +263,15 @@ def _since_last_month(indicator: Indicator) -> Change:
     )
 
 
-def _is_better(indicator: Indicator) -> bool:
+def _step(indicator: Indicator) -> Step:
+    """Tell whether an indicator got better or worse since last month, or stayed about the same."""
     change = _since_last_month(indicator)
+    usual = indicator.usual_range
+    half_width = (usual.upper - usual.lower) / 2 if usual else 0.0
+    if abs(change.after - change.before) <= MIN_STEP * half_width:
+        return Step.SAME
     direction = indicator.finding.threshold.direction
     if direction is Direction.INSIDE:
-        return abs(change.after) < abs(change.before)
-    return (change.after > change.before) is (direction is Direction.HIGHER)
+        return Step.BETTER if abs(change.after) < abs(change.before) else Step.WORSE
+    rose = change.after > change.before
+    return Step.BETTER if rose is (direction is Direction.HIGHER) else Step.WORSE

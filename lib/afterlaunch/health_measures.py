@@ -19,6 +19,7 @@ from afterlaunch.uncertainty import Interval, NoInterval, block_interval, block_
 
 Floats = npt.NDArray[np.float64]
 SHARE = Range(lower=0, upper=1)
+ANYWHERE = Range()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,7 +45,7 @@ class HealthMeasure:
     decimals: int
     of_sums: Callable[[DaySums], Floats]
     of_scores: Callable[[ScoreCounts], float] | None = None
-    bounds: Range = Range()
+    bounds: Range = ANYWHERE
 
 
 def _ratio(numerator: Floats, denominator: Floats) -> Floats:

@@ -12,6 +12,7 @@ from afterlaunch.health_report import Change, Indicator, QualityCheck
 from afterlaunch.ranges import Range
 
 MAX_CHANGES = 4
+MIN_CHANGES = 2
 # A share of missing values must leave its usual range by this much before it is called unusual.
 MIN_SHARE_MOVE = 0.005
 
@@ -24,11 +25,10 @@ def quality_of(history: History) -> tuple[QualityCheck, ...]:
         _check(history, "days_without_rows", "Days without rows", _days_without_rows, decimals=0),
         _check(history, "outcome_missing_share", "Rows whose outcome is overdue", _overdue_share),
     ]
-    for name in month.n_missing:
-        if any(m.month.n_missing.get(name) for m in history.months):
-            checks.append(
-                _check(history, f"missing_share.{name}", f"Missing values in {name}", _missing_share(name))
-            )
+    ever_missing = [name for name in month.n_missing if any(m.month.n_missing[name] for m in history.months)]
+    for name in ever_missing:
+        title = f"Missing values in {name}"
+        checks.append(_check(history, f"missing_share.{name}", title, _missing_share(name)))
     return tuple(checks)
 
 
@@ -95,12 +95,20 @@ def _missing_share(name: str) -> Callable[[MonthMeasures], Measurement]:
 def changes_of(
     indicators: tuple[Indicator, ...], quality: tuple[QualityCheck, ...], background: tuple[Change, ...]
 ) -> tuple[Change, ...]:
-    """Return what left its usual range this month, the furthest out first, at most four."""
+    """Return what left its usual range this month, the furthest out first, at most four.
+
+    Where fewer than two did, the background (how often the outcome happened, how high the scores were) is added as
+    context although it stayed within its usual range.
+    """
     candidates = [_indicator_change(indicator) for indicator in indicators]
     candidates += [_quality_change(check) for check in quality if check.is_unusual]
     candidates += list(background)
-    moved = [change for change in candidates if change is not None and _distance(change) > 0]
-    return tuple(sorted(moved, key=lambda change: (-_distance(change), change.code))[:MAX_CHANGES])
+    unusual = [change for change in candidates if change is not None and _distance(change) > 0]
+    furthest = sorted(unusual, key=lambda change: (-_distance(change), change.code))[:MAX_CHANGES]
+    context = [
+        c for c in background if c not in furthest and not math.isnan(c.before) and not math.isnan(c.after)
+    ]
+    return (*furthest, *context[: max(0, MIN_CHANGES - len(furthest))])
 
 
 def _indicator_change(indicator: Indicator) -> Change | None:

@@ -198,6 +198,7 @@ class Segments:
     n_worse: int
     n_too_small: int
     min_n: int
+    min_days: int
     reason: str = ""
 
 
@@ -225,24 +226,32 @@ class SameRows:
     measures: tuple[Comparison, ...]
 
 
+class Step(enum.StrEnum):
+    """Which way a number went since last month."""
+
+    BETTER = "better"
+    SAME = "same"
+    WORSE = "worse"
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelAgainstBusiness:
     """Whether the model's main measure and the main business KPI tell the same story.
 
     ``signal`` is ``both``, ``kpi_only``, ``model_only`` or ``routine``: which of the two left its usual range.
-    ``disagree`` is true when they moved in opposite directions (better and worse) since last month.
+    ``disagree`` is true when one got better and the other worse since last month.
     """
 
     model: Change
     kpi: Change
-    model_is_better: bool
-    kpi_is_better: bool
+    model_step: Step
+    kpi_step: Step
     signal: str
 
     @property
     def disagree(self) -> bool:
         """Whether one got better while the other got worse."""
-        return self.model_is_better != self.kpi_is_better
+        return {self.model_step, self.kpi_step} == {Step.BETTER, Step.WORSE}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

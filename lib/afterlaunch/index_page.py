@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from afterlaunch.artifacts import write_text
+from afterlaunch.findings import Severity
 from afterlaunch.lock import index_lock
+from afterlaunch.render.state import BY_SEVERITY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from pathlib import Path
 
     from afterlaunch.ledger import Ledger, LedgerRow
-
-_VERDICTS: Mapping[str, str] = {"act": "▲ Act", "watch": "◆ Watch", "ok": "● OK", "unknown": "○ Unknown"}
 
 _STYLE = """
 :root { color-scheme: light dark;
@@ -95,15 +95,20 @@ def verdict_words(severity: str) -> str:
     Examples
     --------
     >>> verdict_words("watch")
-    '◆ Watch'
+    '◆ WATCH'
     """
-    return _VERDICTS.get(severity, _VERDICTS["unknown"])
+    state = BY_SEVERITY[_severity(severity)]
+    return f"{state.symbol} {state.word}"
+
+
+def _severity(text: str) -> Severity:
+    return Severity(text) if text in [severity.value for severity in Severity] else Severity.UNKNOWN
 
 
 def _line(row: LedgerRow) -> str:
     link = quote(f"{row.model}/{row.period}/{row.stem}.html")
     made = dt.datetime.fromisoformat(row.ended_at)
-    severity = row.severity if row.severity in _VERDICTS else "unknown"
+    severity = _severity(row.severity)
     return (
         f"<tr><td>{escape(row.model)}</td><td>{escape(row.period)}</td>"
         f'<td><a href="{escape(link)}">{escape(row.stem.replace("_", " "))}</a></td>'

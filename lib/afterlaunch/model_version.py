@@ -38,7 +38,8 @@ class ModelVersion:
             )
         if not 0 <= self.threshold <= 1:
             raise ParameterError(
-                f"Version {self.name!r} has threshold {self.threshold}; scores lie in 0 to 1, so give a threshold there."
+                f"Version {self.name!r} has threshold {self.threshold}; scores lie in 0 to 1, so give a threshold "
+                "there."
             )
         if self.trained_until < self.trained_from:
             raise ParameterError(

@@ -32,9 +32,7 @@ def to_plain(value: Any) -> Any:  # noqa: ANN401  # any of our types in, JSON's 
         return [to_plain(item) for item in value]
     if isinstance(value, float):
         return None if math.isnan(value) else float(value)
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    return value
+    return value.isoformat() if hasattr(value, "isoformat") else value
 
 
 def from_plain(cls: type[T], mapping: Mapping[str, Any], *, where: str) -> T:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 from afterlaunch import errors
 from afterlaunch.artifacts import RUN_FOLDER_VARIABLE, Report, read_json
 from afterlaunch.errors import AfterlaunchError, ParameterError, RunError, did_you_mean
+from afterlaunch.findings import Severity
 from afterlaunch.index_page import rebuild_index
 from afterlaunch.interruption import Interrupted, Interruption
 from afterlaunch.kernel import CellError, Execution, NotebookJob, execute
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_KERNEL_DIED = 138
-_SEVERITIES = ("ok", "watch", "act", "unknown")
+_SEVERITIES = tuple(str(severity) for severity in Severity)
 _LONGEST_PROBLEM = 400
 
 
@@ -146,8 +147,8 @@ def run(
     root : pathlib.Path
         The project's folder.
     sources : tuple of str
-        What the report reads: files, folders and globs (relative ones start at ``root``), or database URLs.
-        A database cannot be fingerprinted, so that a report which reads one is never up to date.
+        What the report reads: files, folders and globs (relative ones start at ``root``), or database URLs,
+        which have no fingerprint, so that a report on a database is never up to date.
     options : RunOptions, optional
         Force, time limit, page.
 
@@ -158,14 +159,10 @@ def run(
 
     Raises
     ------
-    ParameterError
-        When there is no such notebook, or its parameters cell does not fit the parameters.
-    DataError
-        When a data source holds nothing.
+    ParameterError, DataError
+        When there is no such notebook, it does not take the parameters, or a source holds nothing.
     BusyError
         When the same report is being made by another process.
-    Interrupted
-        When a signal comes before the run has begun.
     """
     options = options or RunOptions()
     report = _checked_report(stem, parameters, root)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from afterlaunch.aggregates import Cut, Key, aggregate, count_where, exact_sum
-from afterlaunch.findings import Measurement
+from afterlaunch.findings import Direction, Measurement
 from afterlaunch.health_counts import (
     DaySums,
     grid_sql,
@@ -35,7 +35,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _NAMES = ("roc_auc", "brier_score")
-MEASURES = (*(measure for measure in PERFORMANCE if measure.name in _NAMES), CALIBRATION_GAP)
+CALIBRATION_DISTANCE = HealthMeasure(
+    name="calibration_distance",
+    title="Distance of the mean score from the outcome share",
+    unit="pp",
+    direction=Direction.LOWER,
+    decimals=1,
+    of_sums=lambda sums: np.abs(CALIBRATION_GAP.of_sums(sums)),
+)
+MEASURES = (*(measure for measure in PERFORMANCE if measure.name in _NAMES), CALIBRATION_DISTANCE)
 
 
 def compare_same_rows(log: ScoringLog, window: Window, *, resampling: Resampling) -> SameRows | None:
@@ -171,6 +179,6 @@ def _side(
     per_day = named.groupby("judged_day", as_index=False)[
         ["n_judged", "sum_score_judged", "sum_squared_error"]
     ].sum()
-    return sums_by_day(per_day.rename(columns={"judged_day": "day"}), named, window, used=used_bins(named)), month_scores(
-        values.rename(columns={f"value_of_{score}": "score_value"})
-    )
+    return sums_by_day(
+        per_day.rename(columns={"judged_day": "day"}), named, window, used=used_bins(named)
+    ), month_scores(values.rename(columns={f"value_of_{score}": "score_value"}))

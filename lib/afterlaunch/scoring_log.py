@@ -29,8 +29,8 @@ from afterlaunch.contract import (
 )
 from afterlaunch.engine import Engine, Source
 from afterlaunch.errors import DataError, ParameterError, did_you_mean
-from afterlaunch.ranges import Range
 from afterlaunch.model_version import ModelVersion
+from afterlaunch.ranges import Range
 from afterlaunch.windows import Window
 
 _IDS = ("integer", "text")
@@ -227,8 +227,8 @@ def _read_log(setup: LogSetup, engine: Engine, kinds: Mapping[str, str]) -> Iter
         roles.score: _NUMBERS,
         roles.decision: ("integer", "boolean"),
         roles.model_version: ("text",),
-        **{name: ("integer", "number", "text", "boolean") for name in roles.features},
-        **{name: _NUMBERS for name in roles.allowed},
+        **dict.fromkeys(roles.features, ("integer", "number", "text", "boolean")),
+        **dict.fromkeys(roles.allowed, _NUMBERS),
     }
     if roles.outcome is not None and roles.outcome_at is not None:
         wanted |= {roles.outcome: ("integer", "boolean"), roles.outcome_at: _INSTANTS}
@@ -341,7 +341,8 @@ def _read_outcomes(
         "outcome_rows",
         f"SELECT {_id(engine, table.id, kinds, setup, log_kinds)} AS case_id, "
         f"{_column(engine, table.outcome, kinds, 'DOUBLE')} AS outcome, "
-        f"{_column(engine, table.outcome_at, kinds, 'TIMESTAMP', setup.time_zone)} AS outcome_at FROM outcomes_arriving",
+        f"{_column(engine, table.outcome_at, kinds, 'TIMESTAMP', setup.time_zone)} AS outcome_at "
+        "FROM outcomes_arriving",
     )
     engine.create_view(
         "outcomes_beside_log",

@@ -12,7 +12,7 @@ from afterlaunch.health_counts import MonthCounts, SegmentDays
 from afterlaunch.health_measures import Resampling
 from afterlaunch.health_report import Segment, Segments
 from afterlaunch.performance import ratio, roc_auc
-from afterlaunch.uncertainty import Interval, block_interval, block_p_value, block_weights, holm
+from afterlaunch.uncertainty import MIN_BLOCKS, Interval, block_interval, block_p_value, block_weights, holm
 
 Floats = npt.NDArray[np.float64]
 N_SHOWN = 8
@@ -55,7 +55,13 @@ def compare_segments(
     """
     if not month.n_judged:
         return Segments(
-            shown=(), n_compared=0, n_worse=0, n_too_small=0, min_n=policy.min_n, reason="no judged rows"
+            shown=(),
+            n_compared=0,
+            n_worse=0,
+            n_too_small=0,
+            min_n=policy.min_n,
+            min_days=MIN_BLOCKS,
+            reason="no judged rows",
         )
     seen = month_days(month, segments)
     large = [s for s in seen if _is_large(s, policy) and _is_large(s.rest, policy)]
@@ -73,6 +79,7 @@ def compare_segments(
         n_worse=sum(row.is_worse for row in order),
         n_too_small=len(seen) - len(large),
         min_n=policy.min_n,
+        min_days=MIN_BLOCKS,
         reason="" if large else "no segment is large enough to be compared",
     )
 
@@ -92,6 +99,11 @@ class _Side:
     @property
     def n_positive(self) -> float:
         return float(self.positive.sum())
+
+    @property
+    def n_days(self) -> int:
+        """Days with rows: on fewer than :data:`MIN_BLOCKS` an interval over days means nothing."""
+        return int(np.count_nonzero((self.positive + self.negative).sum(axis=-1)))
 
     def weighted(self, weights: Floats) -> _Side:
         return _Side(
@@ -149,7 +161,8 @@ def _judged_days(segments: tuple[SegmentDays, ...]) -> set[int]:
 
 
 def _is_large(side: _Side, policy: SegmentPolicy) -> bool:
-    return side.n >= policy.min_n and min(side.n_positive, side.n - side.n_positive) >= policy.min_positive
+    enough_of_each = min(side.n_positive, side.n - side.n_positive) >= policy.min_positive
+    return side.n >= policy.min_n and enough_of_each and side.n_days >= MIN_BLOCKS
 
 
 def _compare(pair: _Pair, weights: Floats, n_days: int) -> list[Segment]:
@@ -186,10 +199,8 @@ def _compare(pair: _Pair, weights: Floats, n_days: int) -> list[Segment]:
 
 
 def _judge(row: Segment, p_holm: float, policy: SegmentPolicy) -> Segment:
-    if row.measure == "roc_auc":
-        harm = -row.difference
-    else:
-        harm = abs(row.segment_value) - abs(row.rest_value)
+    is_ranking = row.measure == "roc_auc"
+    harm = -row.difference if is_ranking else abs(row.segment_value) - abs(row.rest_value)
     beyond_chance = p_holm <= policy.max_p
     large_enough = harm >= policy.min_difference.get(row.measure, 0.0)
     return dataclasses.replace(row, p_holm=p_holm, is_worse=bool(beyond_chance and large_enough))

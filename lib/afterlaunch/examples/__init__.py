@@ -1,0 +1,1 @@
+"""Worked examples, each with real data that the repository ships."""

@@ -1,4 +1,4 @@
-"""HTML that a page may hold: an allow-list, so that nothing in a notebook's outputs can run or ask for anything."""
+"""HTML that a page may hold: an allow-list, so that no output of a notebook can run or ask for anything."""
 
 from __future__ import annotations
 
@@ -6,9 +6,44 @@ import re
 
 import nh3
 
-_TAGS = frozenset(
-    "a abbr b blockquote br caption code col colgroup dd del details div dl dt em figcaption figure h1 h2 h3 h4 h5 h6 "
-    "header hr i img kbd li ol p pre s section small span strong sub summary sup table tbody td tfoot th thead tr u ul".split()
+_TAGS = (
+    {
+        "a",
+        "abbr",
+        "b",
+        "blockquote",
+        "br",
+        "code",
+        "dd",
+        "del",
+        "details",
+        "div",
+        "dl",
+        "dt",
+        "em",
+        "figcaption",
+    }
+    | {
+        "figure",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "hr",
+        "i",
+        "img",
+        "kbd",
+        "li",
+        "ol",
+        "p",
+        "pre",
+        "s",
+    }
+    | {"section", "small", "span", "strong", "sub", "summary", "sup", "u", "ul"}
+    | {"caption", "col", "colgroup", "table", "tbody", "td", "tfoot", "th", "thead", "tr"}
 )
 _ATTRIBUTES = {
     "*": {"class", "aria-hidden", "aria-label", "role", "tabindex", "title"},
@@ -21,18 +56,26 @@ _ATTRIBUTES = {
     "th": {"colspan", "rowspan", "scope"},
 }
 # Their content is no text for readers, so it goes with them.
-_DROPPED_WITH_CONTENT = frozenset(
-    {"script", "style", "title", "iframe", "object", "svg", "math", "template", "noscript"}
-)
+_DROPPED_WITH_CONTENT = {
+    "script",
+    "style",
+    "title",
+    "iframe",
+    "object",
+    "svg",
+    "math",
+    "template",
+    "noscript",
+}
 _OWN_CLASS_PREFIX = "al-"
 _CARRIED_IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp|svg\+xml);base64,[A-Za-z0-9+/=\s]*")
 
 
 def clean_html(html: str) -> str:
-    """Return HTML with what the allow-list knows; scripts, styles, handlers, forms and outside images are gone.
+    """Return HTML with what the allow-list knows: no script, style, handler, form or outside image.
 
-    Images must carry their data in themselves. Class names are kept when they are this package's. Headings of the first
-    level, other than a report's own title, become headings of the second.
+    Images must carry their data in themselves. Class names are kept when they are this package's. Headings
+    of the first level, other than a report's own title, become headings of the second.
 
     Examples
     --------
@@ -41,9 +84,9 @@ def clean_html(html: str) -> str:
     """
     cleaned = nh3.clean(
         html,
-        tags=set(_TAGS),
-        clean_content_tags=set(_DROPPED_WITH_CONTENT),
-        attributes={tag: set(names) for tag, names in _ATTRIBUTES.items()},
+        tags=_TAGS,
+        clean_content_tags=_DROPPED_WITH_CONTENT,
+        attributes=_ATTRIBUTES,
         attribute_filter=_filtered,
         url_schemes={"data", "https", "http", "mailto"},
         url_relative="deny",

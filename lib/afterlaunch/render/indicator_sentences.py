@@ -100,7 +100,9 @@ def target_outlook(indicator: Indicator) -> str:
         return ""
     if _lies_beyond(target.lower, usual.upper) or _lies_beyond(usual.lower, target.upper):
         return "Usual months do not reach the target: it stays missed until something is changed."
-    if _lies_beyond(target.lower, usual.lower) or _lies_beyond(usual.upper, target.upper):
+    value = indicator.finding.measurement.value
+    is_usual_miss = usual.contains(value) and indicator.finding.threshold.misses_target(value)
+    if is_usual_miss:
         return "Some usual months miss the target, so one miss alone says little."
     return ""
 

@@ -1,4 +1,4 @@
-"""HTML built from parts: whatever is not already markup is escaped, so nothing that came from data becomes a tag."""
+"""HTML built from parts: what is not markup already is escaped, so nothing from data becomes a tag."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An executed notebook as one HTML page that opens offline: no script, no request, code hidden but there to open."""
+"""An executed notebook as one HTML page that opens offline: no script, no request, code there to open."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def write_page(
     _skip_slow_import()
     import nbformat
 
-    notebook = nbformat.read(notebook_path, as_version=4)
+    notebook = nbformat.read(notebook_path, as_version=4)  # type: ignore[no-untyped-call]
     html = page(notebook, made_at=made_at, run_id=run_id, parameters=parameters)
     html_path.write_text(html, encoding="utf-8", newline="\n")
 
@@ -68,9 +68,9 @@ def page(
 ) -> str:
     """Return the page of an executed notebook; see :func:`write_page`.
 
-    The report's title block comes first, whatever ran before it: what the notebook says and shows before that block
-    goes to the section "How it was made", as do cells tagged ``appendix``. Cells without visible output go to
-    "The code of this report". Cells tagged ``remove-cell`` are left out.
+    The report's title block comes first, whatever ran before it: what the notebook says and shows before that
+    block goes to the section "How it was made", as do cells tagged ``appendix``. Cells without visible output
+    go to "The code of this report". Cells tagged ``remove-cell`` are left out.
     """
     _refuse_errors(notebook)
     arranged = _arranged(notebook)
@@ -98,29 +98,31 @@ def _refuse_errors(notebook: NotebookNode) -> None:
         for output in cell.get("outputs", ()):
             if output.output_type == "error":
                 raise RunError(
-                    f"Cell {place} of the notebook ended in {output.ename}: {output.evalue}. Only a notebook without errors "
-                    "becomes a page; correct the cause and run the report again."
+                    f"Cell {place} of the notebook ended in {output.ename}: {output.evalue}. Only a notebook "
+                    "without errors becomes a page; correct the cause and run the report again."
                 )
 
 
 def _arranged(notebook: NotebookNode) -> NotebookNode:
     """Return a copy whose cells stand in the page's order, each with its place and its finished prose."""
-    from nbformat import NotebookNode
+    from nbformat import from_dict
 
-    copies = [NotebookNode(cell) for cell in notebook.cells if "remove-cell" not in _tags(cell)]
     by_place: dict[str, list[NotebookNode]] = {"main": [], "about": [], "code": []}
-    for place, cell in _placed(copies):
+    for place, cell in _placed([cell for cell in notebook.cells if "remove-cell" not in _tags(cell)]):
         by_place[place].append(cell)
     ids = _Ids()
-    cells: list[NotebookNode] = []
+    cells: list[dict[str, Any]] = []
     for place, found in by_place.items():
         for i, cell in enumerate(found):
-            shown = {"place": place, "opens": i == 0, "closes": i == len(found) - 1, "html": ""}
-            if cell.cell_type == "markdown":
-                shown["html"] = ids.given_to(_prose(cell.source, lower=place == "about"))
-            cell.metadata = NotebookNode({**cell.metadata, "afterlaunch": NotebookNode(shown)})
-            cells.append(cell)
-    return NotebookNode({**notebook, "cells": cells})
+            prose = _prose(cell.source, lower=place == "about") if cell.cell_type == "markdown" else ""
+            own = {
+                "place": place,
+                "opens": i == 0,
+                "closes": i == len(found) - 1,
+                "html": ids.given_to(prose),
+            }
+            cells.append({**cell, "metadata": {**cell.metadata, "afterlaunch": own}})
+    return from_dict({**notebook, "cells": cells})  # type: ignore[no-untyped-call, no-any-return]
 
 
 def _placed(cells: Sequence[NotebookNode]) -> Iterable[tuple[str, NotebookNode]]:
@@ -143,7 +145,7 @@ def _holds_title(cell: NotebookNode) -> bool:
 
 
 def _is_bare_heading(cell: NotebookNode) -> bool:
-    """Tell whether a cell is nothing but a heading: what stood below it on the way to the title stands elsewhere."""
+    """Tell whether a cell is nothing but a heading, of cells that stand elsewhere on the page."""
     return cell.cell_type == "markdown" and bool(_ONLY_A_HEADING.fullmatch(cell.source))
 
 
@@ -229,7 +231,8 @@ def _exported(notebook: NotebookNode, shown: Mapping[str, str]) -> str:
     from traitlets.config import Config
 
     config = Config({"NbConvertBase": {"display_data_priority": list(_DISPLAY_PRIORITY)}})
-    exporter = TemplateExporter(
+    highlight = Highlight2HTML(pygments_lexer="python3")  # type: ignore[no-untyped-call]
+    exporter = TemplateExporter(  # type: ignore[no-untyped-call]
         config=config,
         template_name="template",
         template_file="index.html.j2",
@@ -238,7 +241,7 @@ def _exported(notebook: NotebookNode, shown: Mapping[str, str]) -> str:
             "clean_html": clean_html,
             "clean_markdown": _clean_markdown,
             "image": _image,
-            "highlight_code": Highlight2HTML(pygments_lexer="python3"),
+            "highlight_code": highlight,
         },
     )
     html, _ = exporter.from_notebook_node(

@@ -1,7 +1,7 @@
 """The monthly health report as plots, drawn from the report's numbers: each title states what was found.
 
-Plots are SVG with their own dark mode. Nothing here touches matplotlib's global state, so they look the same in every
-kernel and every backend, and the same numbers give the same bytes.
+Plots are SVG with their own dark mode. Nothing here touches matplotlib's global state, so they look the same
+in every kernel and with every backend, and the same numbers give the same bytes.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from afterlaunch.findings import Severity
 from afterlaunch.health_report import Area, Calibration, HealthReport, Indicator, MonthPoint, Segment
 from afterlaunch.render import section_sentences as sections
 from afterlaunch.render.grammar import counted
-from afterlaunch.render.indicator_sentences import number_format
 from afterlaunch.render.markup import Text
-from afterlaunch.render.numbers import NumberFormat, percent, plain
+from afterlaunch.render.numbers import NumberFormat, plain
 from afterlaunch.render.sparkline import in_words
 from afterlaunch.windows import Window
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 WIDTH_IN = 8.0
 POINTS_PER_INCH = 72
-# Each colour of a plot and what it becomes in dark mode. The strong ones are those of Okabe and Ito (2008), "Color
-# Universal Design", darkened or lightened until they stand out from their paper.
+# Each colour of a plot and what it becomes in dark mode. The strong ones are those of Okabe and Ito (2008),
+# "Color Universal Design", darkened or lightened until they stand out from their paper.
 INK, SOFT, RULE, BAND, PAPER = "#1f2328", "#59636e", "#d5dae0", "#e6eaef", "#ffffff"
 BLUE, ORANGE, RED, GREEN, PURPLE = "#0072b2", "#b96a00", "#c44900", "#007a5a", "#a8437f"
 _IN_THE_DARK: Mapping[str, tuple[str, str]] = {
@@ -54,7 +54,7 @@ _MARKERS = ("o", "s", "D", "^", "v", "P")
 _VERSION_COLOURS = (BLUE, PURPLE, GREEN, ORANGE, RED, INK)
 _STATE_COLOURS = {Severity.ACT: RED, Severity.WATCH: ORANGE, Severity.OK: GREEN, Severity.UNKNOWN: SOFT}
 _STATE_MARKERS = {Severity.ACT: "^", Severity.WATCH: "D", Severity.OK: "o", Severity.UNKNOWN: "o"}
-_STYLE: Mapping[str, Any] = {
+_STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9.5,
     "text.color": INK,
@@ -193,7 +193,7 @@ def show(figure: Figure, *, alt: str) -> Plot:
 
     sink = io.StringIO()
     empty = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    with rc_context(dict(_STYLE)), warnings.catch_warnings():
+    with rc_context(_STYLE), warnings.catch_warnings():
         # Names in scripts that our measuring font lacks: the reader's own fonts have them.
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         figure.savefig(sink, format="svg", metadata=empty)
@@ -201,7 +201,7 @@ def show(figure: Figure, *, alt: str) -> Plot:
 
 
 def _with_dark_mode(svg: str) -> str:
-    """Drop what stands before the root and turn each colour into a variable that follows the reader's scheme."""
+    """Drop what stands before the root and let each colour follow the reader's scheme."""
     body = svg[svg.index("<svg") :].replace("'DejaVu Sans'", _READER_FONTS)
     for light, (name, _) in _IN_THE_DARK.items():
         body = re.sub(rf"{light}\b", f"var(--{name})", body)
@@ -218,7 +218,7 @@ def _figure(*, height: float) -> Iterator[Figure]:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    with rc_context(dict(_STYLE)):
+    with rc_context(_STYLE):
         yield Figure(figsize=(WIDTH_IN, height), layout="constrained")
 
 
@@ -265,7 +265,9 @@ def _draw_course(axes: Axes, row: Indicator, report: HealthReport, *, by_version
 def _value_limits(row: Indicator, factor: float) -> tuple[float, float]:
     """Return limits that hold every interval, the usual range and the target, with some room around them."""
     target, usual = row.finding.threshold.target_range, row.usual_range
-    ends = [end for point in _known(row.history) for end in (point.value, point.ci_lower, point.ci_upper)]
+    ends: list[float | None] = []
+    for point in _known(row.history):
+        ends += [point.value, point.ci_lower, point.ci_upper]
     ends += [target.lower, target.upper] if target else []
     ends += [usual.lower, usual.upper] if usual else []
     values = [factor * end for end in ends if end is not None]
@@ -416,9 +418,9 @@ def _explain_marks(axes: Axes, report: HealthReport) -> None:
 def _draw_calibration(axes: Axes, found: Calibration) -> None:
     predicted = [one.mean_score for one in found.bins]
     happened = [one.outcome_share for one in found.bins]
-    down = [max(one.outcome_share - one.ci_lower, 0.0) for one in found.bins]
-    up = [max(one.ci_upper - one.outcome_share, 0.0) for one in found.bins]
-    limit = 1.06 * max(*predicted, *(one.ci_upper for one in found.bins))
+    down = [_reach(one.outcome_share, one.ci_lower) for one in found.bins]
+    up = [_reach(one.ci_upper, one.outcome_share) for one in found.bins]
+    limit = 1.06 * max(*predicted, *(share + reach for share, reach in zip(happened, up, strict=True)))
     axes.plot((0, limit), (0, limit), color=SOFT, linewidth=1, linestyle=(0, (4, 3)), label="as predicted")
     axes.errorbar(
         predicted,
@@ -440,14 +442,15 @@ def _draw_calibration(axes: Axes, found: Calibration) -> None:
 
 def _calibration_in_words(found: Calibration) -> str:
     lowest, highest = found.bins[0], found.bins[-1]
-    return (
-        f"Lowest scores: {percent(lowest.mean_score, decimals=1)} predicted, "
-        f"{percent(lowest.outcome_share, decimals=1)} happened; highest: {percent(highest.mean_score, decimals=1)} "
-        f"predicted, {percent(highest.outcome_share, decimals=1)} happened."
+    share = NumberFormat(unit="share", decimals=1)
+    ends = (
+        f"{share.short(one.mean_score)} predicted, {share.short(one.outcome_share)} happened"
+        for one in (lowest, highest)
     )
+    return f"Lowest and highest scores: {'; '.join(ends)}."
 
 
-def _as_percent(*sides: Any) -> None:
+def _as_percent(*sides: Axis) -> None:
     from matplotlib.ticker import PercentFormatter
 
     for side in sides:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from afterlaunch.findings import Direction
 from afterlaunch.health_report import (
     Area,
+    Calibration,
     CalibrationBin,
     Change,
     Comparison,
@@ -13,6 +14,7 @@ from afterlaunch.health_report import (
     ModelAgainstBusiness,
     QualityCheck,
     Segment,
+    Step,
 )
 from afterlaunch.render.grammar import cases, counted, listed, month_beside, moved
 from afterlaunch.render.indicator_sentences import (
@@ -26,26 +28,27 @@ from afterlaunch.render.markup import Text
 from afterlaunch.render.numbers import NumberFormat, bare_reason, count, plain
 from afterlaunch.render.version_sentences import across_versions
 
+AS_PREDICTED = "as predicted"
 BETTER, WORSE, CHANGED, UNCLEAR = "better", "worse", "changed", "no clear change"
 # Within this of one, a calibration slope is not worth a sentence.
 SLOPE_MARGIN = 0.1
 _SIGNALS = {
     "both": "Both left their usual range (both signals): find out why before trusting either.",
-    "kpi_only": "Only the business number left its usual range (KPI signal only): look for the cause beside the model.",
-    "model_only": "Only the model's number left its usual range (model signal only): the business has not felt it yet.",
+    "kpi_only": "Only the business number left its usual range (KPI signal only): look beyond the model.",
+    "model_only": "Only the model's number left its usual range (model signal only): no business signal yet.",
     "routine": "Both stayed within their usual ranges (both routine): mention it, do not act.",
 }
 
 
 def performance(report: HealthReport) -> Text:
-    """Say how well the model did on rows it had never seen, and which measures clearly changed since last month."""
+    """Say how well the model did on rows it had never seen, and which measures clearly changed."""
     main = main_indicator(report)
     if main is None or not report.n_judged:
         why = bare_reason(main.finding.measurement) if main else "no measure of the model is configured"
         return Text(f"Performance in {report.window.title} is unknown: {why}.")
+    judged = f"the {cases(report.n_judged, report.case_noun)} of {report.window.title}"
     parts = [
-        f"These numbers rest on the {cases(report.n_judged, report.case_noun)} of {report.window.title} whose outcome is "
-        "known and that their version never saw in training.",
+        f"These numbers rest on {judged} with a known outcome that their version never saw in training.",
         statement(main, report),
         _changed_measures(report),
         across_versions(report),
@@ -68,10 +71,10 @@ def _changed_measures(report: HealthReport) -> str:
 
 
 def reading(comparison: Comparison) -> str:
-    """Read a comparison: ``better``, ``worse``, ``changed`` (where neither way is better) or ``no clear change``.
+    """Read a comparison: ``better``, ``worse``, ``changed`` (neither way is better) or ``no clear change``.
 
-    A paired difference is clear when its interval leaves out zero; two separate numbers differ clearly when their
-    intervals do not overlap.
+    A paired difference is clear when its interval leaves out zero; two separate numbers differ clearly when
+    their intervals do not overlap.
     """
     step = _clear_step(comparison)
     if step == 0:
@@ -97,7 +100,7 @@ def _clear_step(comparison: Comparison) -> int:
 
 
 def main_indicator(report: HealthReport) -> Indicator | None:
-    """Return the model's main measure: the one held against the business, or else the first of the model's rows."""
+    """Return the model's main measure: the one held against the business, or else the first of its rows."""
     if report.model_against_business is not None:
         return report.indicator(report.model_against_business.model.code)
     return next((row for row in report.indicators if row.area is Area.MODEL), None)
@@ -115,24 +118,33 @@ def trend_title(report: HealthReport) -> str:
 def calibration(report: HealthReport) -> Text:
     """Say whether scores mean what they say."""
     found = report.calibration
-    if found is None:
+    if found is None or not found.gap.is_known:
         return Text(
             "Whether scores mean what they say is unknown: there are not enough known outcomes of both kinds."
         )
-    gap = NumberFormat(unit=found.gap.unit, decimals=1)
-    interval = gap.interval(found.gap.ci_lower, found.gap.ci_upper).replace(" pp", "")
-    off = plain(found.expected_calibration_error.value, decimals=1)
-    n_off = sum(not _bin_is_right(one) for one in found.bins)
-    parts = [
-        f"{calibration_title(report)}: the share that happened minus the share predicted is "
-        f"{gap.signed(found.gap.value).removesuffix(' pp')} percentage points"
-        + (f" (95 % interval {interval})" if interval else "")
-        + f", or {plain(found.observed_expected.value, decimals=2)} outcomes for each one expected.",
-        f"Score by score, the two differ by {off} percentage points on average; in {n_off} of "
-        f"{counted(len(found.bins), 'bin')} the difference is beyond chance.",
-        _slope(found.slope),
-    ]
+    parts = (f"{calibration_title(report)}: {_gap(found)}.", _score_by_score(found), _slope(found.slope))
     return Text(" ".join(part for part in parts if part))
+
+
+def _gap(found: Calibration) -> str:
+    written = NumberFormat(unit=found.gap.unit, decimals=1)
+    value = written.signed(found.gap.value).removesuffix(" pp")
+    interval = written.interval(found.gap.ci_lower, found.gap.ci_upper).removesuffix(" pp")
+    told = f"the share that happened minus the share predicted is {value} percentage points"
+    told += f" (95 % interval {interval})" if interval else ""
+    if found.observed_expected.is_known:
+        told += f", or {plain(found.observed_expected.value, decimals=2)} outcomes for each one expected"
+    return told
+
+
+def _score_by_score(found: Calibration) -> str:
+    judged = [one for one in found.bins if one.ci_lower is not None and one.ci_upper is not None]
+    if not judged or not found.expected_calibration_error.is_known:
+        return ""
+    off = plain(found.expected_calibration_error.value, decimals=1)
+    n_off = sum(bin_reading(one) != AS_PREDICTED for one in judged)
+    bins = f"in {n_off or 'none'} of {counted(len(judged), 'bin')} the difference is beyond chance"
+    return f"Score by score, the two differ by {off} percentage points on average; {bins}."
 
 
 def calibration_title(report: HealthReport) -> str:
@@ -145,46 +157,49 @@ def calibration_title(report: HealthReport) -> str:
     return "Scores are too high on average" if found.gap.ci_upper < 0 else "Scores are right on average"
 
 
-def _bin_is_right(one: CalibrationBin) -> bool:
-    return one.ci_lower <= one.mean_score <= one.ci_upper
-
-
 def bin_reading(one: CalibrationBin) -> str:
-    """Read one bin: ``as predicted``, or ``more`` or ``less often than predicted``."""
-    if _bin_is_right(one):
-        return "as predicted"
+    """Read one bin: ``as predicted``, ``more`` or ``less often than predicted``; empty if unknown."""
+    if one.ci_lower is None or one.ci_upper is None:
+        return ""
+    if one.ci_lower <= one.mean_score <= one.ci_upper:
+        return AS_PREDICTED
     return "more often than predicted" if one.outcome_share > one.mean_score else "less often than predicted"
 
 
-def _slope(slope: float) -> str:
-    if slope < 1 - SLOPE_MARGIN:
-        return f"Scores are too extreme (slope {plain(slope, decimals=2)}, ideal 1): high ones too high, low ones too low."
-    if slope > 1 + SLOPE_MARGIN:
-        return f"Scores are too cautious (slope {plain(slope, decimals=2)}, ideal 1): high ones too low, low ones too high."
-    return ""
+def _slope(slope: float | None) -> str:
+    if slope is None or abs(slope - 1) <= SLOPE_MARGIN:
+        return ""
+    told = f"(slope {plain(slope, decimals=2)}, ideal 1)"
+    if slope < 1:
+        return f"Scores are too extreme {told}: high ones too high, low ones too low."
+    return f"Scores are too cautious {told}: high ones too low, low ones too high."
 
 
 def segments(report: HealthReport) -> Text:
     """Say which segments the model serves worse than the rest, and how many comparisons that rests on."""
     found = report.segments
-    small = (
-        f" {counted(found.n_too_small, 'segment')} of fewer than {cases(found.min_n, report.case_noun)}, or with too few "
-        "outcomes of one kind, " + ("was" if found.n_too_small == 1 else "were") + " not compared."
-        if found.n_too_small
-        else ""
-    )
+    small = _too_small(report)
     if not found.n_compared:
         return Text(f"No segment was compared: {found.reason or 'none is configured'}.{small}")
     worse = [segment for segment in found.shown if segment.is_worse]
     if not worse:
+        were = "comparison was" if found.n_compared == 1 else "comparisons were"
         return Text(
-            f"No segment is clearly worse than the rest: {counted(found.n_compared, 'comparison')} "
-            f"{'was' if found.n_compared == 1 else 'were'} made, and none stands out beyond what that many would show by "
-            f"chance.{small}"
+            f"{segments_title(report)}: {count(found.n_compared)} {were} made, and none differs by more than "
+            f"chance among so many.{small}"
         )
     told = "; ".join(segment_in_words(segment) for segment in worse[:2])
     more = f" The table names {count(found.n_worse - 2)} more." if found.n_worse > 2 else ""
     return Text(f"{segments_title(report)}, allowing for how many were made: {told}.{more}{small}")
+
+
+def _too_small(report: HealthReport) -> str:
+    n = report.segments.n_too_small
+    if not n:
+        return ""
+    rows, days = cases(report.segments.min_n, report.case_noun), counted(report.segments.min_days, "day")
+    were = f"{counted(n, 'segment')} {'was' if n == 1 else 'were'} not compared"
+    return f" {were}: fewer than {rows}, seen on fewer than {days}, or too few outcomes of one kind."
 
 
 def segments_title(report: HealthReport) -> str:
@@ -227,14 +242,12 @@ def quality(report: HealthReport) -> Text:
     if young == len(checks):
         return Text("No check of volume or data quality can be judged: there is no usual range yet.")
     if not unusual:
-        return Text(
-            f"Volume and data quality are as usual in all {counted(len(checks) - young, 'check')} made.{waiting}"
-        )
+        made = counted(len(checks) - young, "check")
+        return Text(f"Volume and data quality are as usual in all {made} made.{waiting}")
     told = "; ".join(_unusual_check(check) for check in unusual[:3])
     more = f"; and {count(len(unusual) - 3)} more in the table" if len(unusual) > 3 else ""
-    return Text(
-        f"{len(unusual)} of {counted(len(checks), 'check')} {_is(len(unusual))} unusual: {told}{more}.{waiting}"
-    )
+    are = "is" if len(unusual) == 1 else "are"
+    return Text(f"{len(unusual)} of {counted(len(checks), 'check')} {are} unusual: {told}{more}.{waiting}")
 
 
 def _unusual_check(check: QualityCheck) -> str:
@@ -243,12 +256,8 @@ def _unusual_check(check: QualityCheck) -> str:
     return f"{check.title} {written.full(check.current.value)}{usual}"
 
 
-def _is(n: int) -> str:
-    return "is" if n == 1 else "are"
-
-
 def business(report: HealthReport) -> Text:
-    """Say where each business number stands and whether usual months can meet its target; one paragraph each."""
+    """Say where each business number stands, one paragraph each, and whether usual months meet its target."""
     rows = [row for row in report.indicators if row.area is Area.BUSINESS]
     told = [" ".join(part for part in (statement(row, report), target_outlook(row)) if part) for row in rows]
     return Text("\n".join(told) if told else "No business KPI is configured.")
@@ -268,26 +277,28 @@ def model_against_business(report: HealthReport) -> Text:
     pair = report.model_against_business
     if pair is None:
         return Text(
-            "The model's main measure and the main business number are not held against each other: that needs both of "
-            "them, this month and last month."
+            "The model's main measure and the main business number are not held against each other: that "
+            "needs both of them, this month and last month."
         )
     month = month_beside(report.previous_window, report.window)
     told = f"{_change_in_words(pair.model, month)}; {_change_in_words(pair.kpi, month)}."
-    if not (_visibly_moved(pair.model) and _visibly_moved(pair.kpi)):
-        return Text(f"Model and business do not contradict each other: {told}")
-    if not pair.disagree:
-        both = "better" if pair.model_is_better else "worse"
-        return Text(
-            f"Model and business tell the same story, both got {both}: {told} {_SIGNALS[pair.signal]}"
-        )
-    return Text(f"{disagreement(pair)}: {told} {_SIGNALS[pair.signal]}")
+    if is_contradiction(pair):
+        return Text(f"{contradiction(pair)}: {told} {_SIGNALS[pair.signal]}")
+    if pair.model_step is pair.kpi_step and _visibly_moved(pair.model) and _visibly_moved(pair.kpi):
+        return Text(f"Model and business tell the same story, both got {pair.kpi_step.value}: {told}")
+    return Text(f"Model and business do not contradict each other: {told}")
 
 
-def disagreement(pair: ModelAgainstBusiness) -> str:
-    """Name the way in which model and business disagree."""
-    if pair.model_is_better:
-        return "Model up, business down"
-    return "Model down, business up"
+def is_contradiction(pair: ModelAgainstBusiness) -> bool:
+    """Tell whether model and business went opposite ways, by enough to be seen in the numbers as shown."""
+    return pair.disagree and _visibly_moved(pair.model) and _visibly_moved(pair.kpi)
+
+
+def contradiction(pair: ModelAgainstBusiness) -> str:
+    """Name the way in which model and business contradict each other."""
+    if pair.model_step is Step.BETTER:
+        return "Model better, business worse"
+    return "Model worse, business better"
 
 
 def _change_in_words(change: Change, month: str) -> str:
@@ -315,10 +326,8 @@ def same_rows(report: HealthReport) -> Text:
             "No second version scored the same rows in parallel, so no two versions can be compared fairly."
         )
     clear = [row for row in pair.measures if reading(row) != UNCLEAR]
-    basis = (
-        f"{pair.champion} and {pair.other} both scored the same {cases(pair.n, report.case_noun)} of {pair.window}, which "
-        "neither saw in training."
-    )
+    common = f"{cases(pair.n, report.case_noun)} of {pair.window}"
+    basis = f"{pair.champion} and {pair.other} both scored the same {common}, which neither saw in training."
     if not clear:
         return Text(f"{basis} No measure separates them beyond its 95 % interval.")
     told = "; ".join(_same_rows_difference(row) for row in clear)

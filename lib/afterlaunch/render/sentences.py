@@ -1,6 +1,7 @@
 """Every sentence of the monthly health report, each a function of the report alone.
 
-The top of the report and its limits are written here, the sections in :mod:`afterlaunch.render.section_sentences`.
+The top of the report and its limits are written here, the sections in
+:mod:`afterlaunch.render.section_sentences`.
 """
 
 from __future__ import annotations
@@ -11,14 +12,23 @@ import math
 
 from afterlaunch.findings import Severity
 from afterlaunch.health_report import Change, HealthReport, Indicator
-from afterlaunch.render.grammar import cases, counted, day_in_words, listed, month_beside, months_in_words
+from afterlaunch.render.grammar import (
+    cases,
+    counted,
+    day_in_words,
+    listed,
+    month_beside,
+    months_in_words,
+    sentence,
+)
 from afterlaunch.render.indicator_sentences import in_short, reason, state_reason
 from afterlaunch.render.markup import Points, Text
 from afterlaunch.render.numbers import NumberFormat, count
 from afterlaunch.render.section_sentences import (
     business,
     calibration,
-    disagreement,
+    contradiction,
+    is_contradiction,
     model_against_business,
     performance,
     quality,
@@ -92,22 +102,22 @@ def verdict_story(report: HealthReport) -> str:
     severity = report.verdict.severity
     if severity is Severity.UNKNOWN:
         return "Nothing could be held against a usual range or a target."
-    contradiction = _contradiction(report)
+    beside = _contradiction(report)
     if severity is Severity.OK:
         calm = "Nothing that was measured left its usual range for the worse or missed a target."
-        return f"{calm} {contradiction}".strip()
+        return f"{calm} {beside}".strip()
     worst = [row for row in report.indicators if row.severity is severity]
     named = "; ".join(in_short(row) for row in worst[:MAX_NAMED_IN_STORY])
     n_more = len(worst) - MAX_NAMED_IN_STORY
     more = f"; and {n_more} more in the table" if n_more > 0 else ""
-    return f"{named}{more}. {contradiction}".strip()
+    return f"{named}{more}. {beside}".strip()
 
 
 def _contradiction(report: HealthReport) -> str:
     pair = report.model_against_business
-    if pair is None or not pair.disagree or pair.signal == "routine":
+    if pair is None or pair.signal == "routine" or not is_contradiction(pair):
         return ""
-    return f"{disagreement(pair)}: see the section on business."
+    return f"{contradiction(pair)}: see the business section."
 
 
 def title_line(report: HealthReport) -> Text:
@@ -158,16 +168,18 @@ def changes(report: HealthReport) -> Points:
     told = [version_change(report)] if version_change(report) else []
     if not report.previous_versions:
         told.append(f"There are no rows of {month} to compare with.")
-    told += [f"{change_in_words(change)}{_beside_usual(change)}." for change in report.changes]
-    return Points(Text(sentence) for sentence in (*told, _nothing_else(report)))
+    told += [sentence(f"{change_in_words(change)}{_against_usual(change)}.") for change in report.changes]
+    return Points(Text(one) for one in (*told, _nothing_else(report)))
 
 
 def change_in_words(change: Change) -> str:
     """Write a number before and after."""
     written = NumberFormat(unit=change.unit, decimals=change.decimals)
+    says_its_unit = bool(written.long_unit) and change.title.endswith(written.long_unit)
+    after = written.short(change.after) if says_its_unit else written.full(change.after)
     if math.isnan(change.before) or math.isnan(change.after):
-        return f"{change.title} {written.full(change.after)}"
-    return f"{change.title} {written.short(change.before)} → {written.full(change.after)}"
+        return f"{change.title} {after}"
+    return f"{change.title} {written.short(change.before)} → {after}"
 
 
 def is_unusual(change: Change) -> bool:
@@ -177,22 +189,26 @@ def is_unusual(change: Change) -> bool:
     )
 
 
-def _beside_usual(change: Change) -> str:
-    if change.usual_range is None:
+def _against_usual(change: Change) -> str:
+    usual = change.usual_range
+    if usual is None or math.isnan(change.after):
         return ""
+    where = "within" if usual.contains(change.after) else "below" if change.after < usual.lower else "above"
     written = NumberFormat(unit=change.unit, decimals=change.decimals)
-    return f" (usual range {written.usual(change.usual_range)})"
+    return f", {where} its usual range ({written.usual(usual)})"
 
 
 def _nothing_else(report: HealthReport) -> str:
-    if not any(row.usual_range for row in (*report.indicators, *report.quality)):
+    ranges = [row.usual_range for row in report.indicators] + [check.usual_range for check in report.quality]
+    if not any(ranges):
         return "What else moved cannot be told from chance: there is no usual range yet."
     named = {change.code for change in report.changes}
     n_more = sum(code not in named for code in _outside(report))
     if n_more:
         lie = "number lies outside of its" if n_more == 1 else "numbers lie outside of their"
         return f"{count(n_more)} more {lie} usual range; see the tables."
-    return "Nothing else left its usual range." if report.changes else "Nothing left its usual range."
+    has_unusual = any(is_unusual(change) for change in report.changes)
+    return "Nothing else left its usual range." if has_unusual else "Nothing left its usual range."
 
 
 def _outside(report: HealthReport) -> list[str]:
@@ -217,9 +233,9 @@ def cannot_tell(report: HealthReport) -> Points:
         _left_out_months(report),
         _other_versions(report),
         "Why a number moved: the report shows what moved together, not what caused what.",
-        "What would have happened without the model: its decisions may have changed the outcomes they are judged by.",
+        "What would have happened without the model: its decisions may have changed the outcomes.",
     )
-    return Points(Text(sentence) for sentence in told if sentence)
+    return Points(Text(one) for one in told if one)
 
 
 def _not_measured(report: HealthReport) -> str:
@@ -243,10 +259,8 @@ def _outcomes_overdue(report: HealthReport) -> str:
     n = report.limits.n_without_outcome
     if not n:
         return ""
-    return (
-        f"How the {cases(n, report.case_noun)} ended whose outcome is overdue: if {'it differs' if n == 1 else 'they differ'}"
-        " from the rest, performance does too."
-    )
+    overdue = f"How the {cases(n, report.case_noun)} ended whose outcome is overdue"
+    return f"{overdue}: if {'it differs' if n == 1 else 'they differ'} from the rest, performance does too."
 
 
 def _days_left_out(report: HealthReport) -> str:
@@ -255,7 +269,8 @@ def _days_left_out(report: HealthReport) -> str:
         return ""
     if not limits.n_days_judged:
         return "How the model performed this month: no day of it can be judged yet."
-    return f"The whole month's performance: it rests on {limits.n_days_judged} of {counted(limits.n_days, 'day')}."
+    days = f"{limits.n_days_judged} of {counted(limits.n_days, 'day')}"
+    return f"The whole month's performance: it rests on {days}."
 
 
 def _usual_months(report: HealthReport) -> str:
@@ -274,11 +289,11 @@ def _left_out_months(report: HealthReport) -> str:
     labels = report.limits.left_out_months
     if not labels:
         return ""
-    was, they = ("was", "it holds") if len(labels) == 1 else ("were", "they hold")
-    return (
-        f"Whether {months_in_words(labels)} {was} as usual: no usual range rests on {'it' if len(labels) == 1 else 'them'}, "
-        f"because {they} rows that a version was trained on, or {'lies' if len(labels) == 1 else 'lie'} too far back."
-    )
+    one = len(labels) == 1
+    why = "it holds rows" if one else "they hold rows"
+    why += " that a version was trained on, or lies" if one else " that a version was trained on, or lie"
+    whether = f"Whether {months_in_words(labels)} {'was' if one else 'were'} as usual"
+    return f"{whether}: no usual range rests on {'it' if one else 'them'}, because {why} too far back."
 
 
 def _other_versions(report: HealthReport) -> str:

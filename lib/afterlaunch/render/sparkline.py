@@ -1,4 +1,4 @@
-"""A month-by-month line small enough for a table cell: usual range, target, and this month in its state's shape."""
+"""A line of months small enough for a table cell, with usual range, target and this month's state."""
 
 from __future__ import annotations
 

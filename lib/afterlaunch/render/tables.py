@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 
-from afterlaunch.findings import Measurement, Severity
+from afterlaunch.findings import Measurement
 from afterlaunch.health_report import Area, Comparison, HealthReport, Indicator, QualityCheck, Segment
 from afterlaunch.render import section_sentences as sections
 from afterlaunch.render import sentences
@@ -15,7 +15,7 @@ from afterlaunch.render.indicator_sentences import number_format, state_reason
 from afterlaunch.render.markup import Markup, Points, element, joined, typeset
 from afterlaunch.render.numbers import NumberFormat, count, p_value, percent, why_not_measured
 from afterlaunch.render.sparkline import sparkline
-from afterlaunch.render.state import NOT_MEASURED, OK, State, state_of
+from afterlaunch.render.state import NOT_JUDGED, NOT_MEASURED, OK, State, state_of
 
 UNUSUAL = State(symbol="◆", word="unusual", class_="watch")
 NO_RANGE = State(symbol="○", word="no usual range yet", class_="unknown")
@@ -79,7 +79,7 @@ def _decisions(report: HealthReport) -> Markup:
             element("strong", _sign(one.indicator), " ", typeset(one.question)),
             " ",
             typeset(one.reason),
-            *((element("small", f" Owner: {one.owner}"),) if one.owner else ()),
+            *((" ", element("small", f"Owner: {one.owner}")) if one.owner else ()),
         )
         for one in found
     )
@@ -221,8 +221,8 @@ def performance(report: HealthReport) -> Markup:
     )
     rows = (_comparison_row(row) for row in report.performance)
     note = (
-        "Small numbers: 95 % interval, from drawing whole days again and again. A change is clear when the intervals of "
-        "the two months do not overlap."
+        "Small numbers: 95 % interval, from drawing whole days again and again. A change is clear when the "
+        "intervals of the two months do not overlap."
     )
     return _table(head, [element("tbody", *rows)], caption="Performance on fresh rows", note=note)
 
@@ -287,7 +287,7 @@ def calibration(report: HealthReport) -> Markup:
 def model_against_business(report: HealthReport) -> Markup:
     """Return whether model and business tell the same story, set apart as a flag where they do not."""
     pair = report.model_against_business
-    is_flag = pair is not None and pair.disagree and pair.signal != "routine"
+    is_flag = pair is not None and pair.signal != "routine" and sections.is_contradiction(pair)
     told = typeset(sections.model_against_business(report))
     if not is_flag:
         return element("p", told, class_="al-text")
@@ -296,11 +296,11 @@ def model_against_business(report: HealthReport) -> Markup:
 
 
 def _bin_state(reading: str) -> State:
-    return (
-        State(symbol="●", word=reading, class_="ok")
-        if reading == "as predicted"
-        else State(symbol="◆", word=reading, class_="watch")
-    )
+    if not reading:
+        return NOT_JUDGED
+    if reading == sections.AS_PREDICTED:
+        return State(symbol="●", word=reading, class_="ok")
+    return State(symbol="◆", word=reading, class_="watch")
 
 
 def segments(report: HealthReport) -> Markup:
@@ -319,8 +319,8 @@ def segments(report: HealthReport) -> Markup:
         "Reading",
     )
     note = (
-        f"{count(len(found.shown))} of {counted(found.n_compared, 'comparison')}, worst first. p is adjusted for the number "
-        "of comparisons (Holm): how often chance alone would show so much."
+        f"{count(len(found.shown))} of {counted(found.n_compared, 'comparison')}, worst first. p is adjusted "
+        "for the number of comparisons (Holm): how often chance alone would show so much."
     )
     return _table(
         head,

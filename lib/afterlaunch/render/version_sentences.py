@@ -35,7 +35,8 @@ def version_change(report: HealthReport) -> str:
     month = month_beside(report.previous_window, report.window)
     new = [use for use in now if use.name not in _names(before)]
     if len(now) == len(before) == len(new) == 1:
-        return f"{now[0].name} took over from {before[0].name} and scored all {cases(now[0].n, report.case_noun)}."
+        all_cases = cases(now[0].n, report.case_noun)
+        return f"{now[0].name} took over from {before[0].name} and scored all {all_cases}."
     if new:
         came = listed(
             f"{use.name} ({cases(use.n, report.case_noun)}, {percent(use.share)}, {_from_to(use, report)})"
@@ -44,7 +45,8 @@ def version_change(report: HealthReport) -> str:
         return f"New this month: {came}. {month} was scored by {listed(_names(before))}."
     gone = [name for name in _names(before) if name not in _names(now)]
     if gone:
-        return f"{listed(gone)} no longer scored any {report.case_noun}; all were scored by {listed(_names(now))}."
+        left = listed(_names(now))
+        return f"{listed(gone)} no longer scored any {report.case_noun}; all were scored by {left}."
     return _moved_shares(before, now, month)
 
 
@@ -57,7 +59,7 @@ def across_versions(report: HealthReport) -> str:
     if was == now:
         return ""
     this_month = month_beside(report.window, report.previous_window)
-    return f"{month} was scored by {was}, {this_month} by {now}: part of any change is the version, not the world."
+    return f"{month} was scored by {was}, {this_month} by {now}: any change can be the version's."
 
 
 def _moved_shares(before: Sequence[VersionUse], now: Sequence[VersionUse], month: str) -> str:
