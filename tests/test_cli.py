@@ -135,13 +135,9 @@ def test_what_is_refused_gives_one_clear_message_and_changes_nothing(project, ca
 
 
 def test_the_list_shows_notebooks_with_their_question_models_and_reports(project, capsys):
-    assert call(capsys, "list") == (
-        0,
-        "Notebooks\n  monthly_health     Is it well?\n"
-        "Models\n  flight_claims\n"
-        "Published reports\n  none yet\n",
-        "",
-    )
+    notebooks = "Notebooks\n  monthly_health     Is it well?\n"
+    rest = "Models\n  flight_claims\nPublished reports\n  none yet\n"
+    assert call(capsys, "list") == (0, notebooks + rest, "")
 
 
 def test_a_check_says_what_was_found(project, capsys):

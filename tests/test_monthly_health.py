@@ -247,11 +247,17 @@ def test_a_change_of_version_is_told_and_both_versions_are_compared_on_the_same_
     assert report.limits.comparison_across_versions
     same = report.same_rows
     assert (same.champion, same.other, same.n) == ("v2", "v1", report.n_rows)
-    auc = same.measures[0]
+    saving, auc = same.measures[:2]
     y = log.loc[new, "outcome"]
     assert auc.current.value == pytest.approx(metrics.roc_auc_score(y, log.loc[new, "risk"]), abs=1e-9)
     assert auc.previous.value == pytest.approx(metrics.roc_auc_score(y, shadow["risk"]), abs=1e-9)
     assert auc.difference.ci_upper < 0
+    would_alert = shadow["risk"] >= 0.5
+    assert saving.previous.value == pytest.approx(
+        1000 * (60 * (would_alert & (y == 1)) - 8 * would_alert).mean()
+    )
+    assert saving.current.value == report.indicator("business.net_saving").finding.measurement.value
+    assert saving.difference.value == pytest.approx(saving.current.value - saving.previous.value)
 
 
 def test_a_month_without_rows_is_refused(tmp_path):

@@ -118,7 +118,7 @@ def test_values_out_of_bounds_are_all_told_at_once(root):
     assert message_of(load_parameters, "monthly_health", "desk", overrides, root).split("\n")[1:-1] == [
         f"  period: {message_of(Window.parse, '2013-13')}",
         "  as_of: got 'soon', allowed is a day written \"2013-09-01\", or empty text.",
-        "  n_resamples: got 99, allowed is a whole number from 100 to 10,000.",
+        "  n_resamples: got 99, allowed is a whole number from 200 to 10,000.",
         "  seed: got -1, allowed is a whole number from 0 to 4,294,967,295.",
     ]
 
@@ -140,13 +140,13 @@ def test_an_unknown_notebook_is_refused_with_a_suggestion(root):
     )
 
 
-@pytest.mark.parametrize("n_resamples", [100, 10_000])
+@pytest.mark.parametrize("n_resamples", [200, 10_000])
 def test_bounds_are_inclusive(n_resamples):
     parameters = MonthlyHealthParameters(model="desk", period="2013-09", n_resamples=n_resamples)
     assert parameters.n_resamples == n_resamples
 
 
-@pytest.mark.parametrize("n_resamples", [99, 10_001])
+@pytest.mark.parametrize("n_resamples", [199, 10_001])
 def test_just_outside_the_bounds_is_refused(n_resamples):
     with pytest.raises(
         ParameterError, match=rf"^n_resamples: got {n_resamples}, allowed is a whole number from"

@@ -13,6 +13,7 @@ import re
 import shutil
 import sys
 import tempfile
+import weakref
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -184,6 +185,7 @@ class DuckDB:
         import duckdb
 
         self._spill = Path(tempfile.mkdtemp(prefix="afterlaunch-"))
+        self._remove_spill = weakref.finalize(self, shutil.rmtree, self._spill, ignore_errors=True)
         settings: dict[str, Any] = {
             "memory_limit": memory_limit,
             "temp_directory": str(self._spill),
@@ -229,7 +231,7 @@ class DuckDB:
     def close(self) -> None:
         """Close the connection and remove what was spilled."""
         self._connection.close()
-        shutil.rmtree(self._spill, ignore_errors=True)
+        self._remove_spill()
 
     def _attach(self, path: str, table: str, view: str) -> None:
         source_files(path)

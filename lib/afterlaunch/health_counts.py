@@ -152,7 +152,14 @@ def read_health_counts(log: ScoringLog, *, first: Window, last: Window, money: A
     ParameterError
         When a KPI's formula names something that is not there.
     """
-    view = judged_view(log)
+    return count_months(log, judged_view(log), first=first, last=last, money=money)
+
+
+def count_months(
+    log: ScoringLog, view: str, *, first: Window, last: Window, money: Amounts, by_segment: bool = True
+) -> HealthCounts:
+    """Count a view that has the columns of :func:`judged_view`; see :func:`read_health_counts`."""
+    segment_columns = log.setup.columns.segments if by_segment else ()
     features = tuple(log.features.items())
     totals = (*_row_totals(), *_judged_totals(), *_kpi_totals(money, log), *_missing_totals(features))
     day = Key(name="day", sql="CAST(scored_at AS DATE)")
@@ -174,13 +181,15 @@ def read_health_counts(log: ScoringLog, *, first: Window, last: Window, money: A
         Cut(keys=(judged_day, grid), totals=counts),
         Cut(keys=(month, value), totals=counts),
     ]
-    for i, column in enumerate(log.setup.columns.segments):
+    for i, column in enumerate(segment_columns):
         value_sql = f"coalesce(CAST({log.features[column]} AS STRING), '(missing)')"
         segment = Key(name=f"segment_{i}", sql=f"CASE WHEN {inside} THEN {value_sql} END")
         cuts.append(Cut(keys=(segment, judged_day, grid), totals=counts))
     where = f"scored_at >= {instant_literal(first.start)} AND scored_at < {instant_literal(last.end)}"
-    by_day, by_day_bin, by_month_score, *by_segment = aggregate(log.engine, view, tuple(cuts), where=where)
-    months, used = _months(first, last), used_bins(by_day_bin)
+    by_day, by_day_bin, by_month_score, *by_segment_frames = aggregate(
+        log.engine, view, tuple(cuts), where=where
+    )
+    months, used = _months(first, last), _used_bins(by_day_bin)
     return HealthCounts(
         months=tuple(
             _month_counts(
@@ -190,8 +199,8 @@ def read_health_counts(log: ScoringLog, *, first: Window, last: Window, money: A
         ),
         segments=tuple(
             segment
-            for i, column in enumerate(log.setup.columns.segments)
-            for segment in _segments(column, by_segment[i], f"segment_{i}", last, used)
+            for i, column in enumerate(segment_columns)
+            for segment in _segments(column, by_segment_frames[i], f"segment_{i}", last, used)
         ),
     )
 
@@ -312,10 +321,10 @@ def _month_counts(
         versions=versions,
         n_missing={name: int(rows[f"n_missing_{column}"].sum()) for name, column in features},
         fresh=_fresh_days(rows, month),
-        days=sums_by_day(
+        days=_sums_by_day(
             rows, _inside(by_day_bin, "judged_day", month), month, used=used, n_kpis=len(money.kpis)
         ),
-        scores=month_scores(_inside(by_month_score, "month", month)),
+        scores=_month_scores(_inside(by_month_score, "month", month)),
         bins=used,
     )
 
@@ -355,7 +364,7 @@ def _added_by_day(place: npt.NDArray[np.int64], values: object, month: Window) -
     return np.bincount(place, weights=weights, minlength=month.n_days).astype(np.float64)
 
 
-def month_scores(frame: pd.DataFrame) -> ScoreCounts:
+def _month_scores(frame: pd.DataFrame) -> ScoreCounts:
     """Return the counts per score value of a frame with ``score_value``, ``n_judged`` and ``n_positive``."""
     return ScoreCounts(
         score=frame["score_value"].to_numpy(np.float64),
@@ -364,24 +373,20 @@ def month_scores(frame: pd.DataFrame) -> ScoreCounts:
     )
 
 
-def used_bins(bins: pd.DataFrame) -> range:
+def _used_bins(bins: pd.DataFrame) -> range:
     """Return the stretch of the grid in which there are scores."""
     index = bins["score_bin"]
     return range(int(index.min()), int(index.max()) + 1) if len(index) else range(0)
 
 
-def sums_by_day(
+def _sums_by_day(
     rows: pd.DataFrame, bins: pd.DataFrame, month: Window, *, used: range, n_kpis: int = 0
 ) -> DaySums:
-    """Lay sums out by day; days without a judged row are left out, since nothing was observed on them.
-
-    A sum that ``rows`` does not have is zero.
-    """
+    """Lay sums out by day; days without a judged row are left out, since nothing was observed on them."""
     place = _place(rows["day"], month)
 
     def by_day(name: str) -> Floats:
-        values = rows[name] if name in rows else np.zeros(len(rows))
-        return _added_by_day(place, values, month)
+        return _added_by_day(place, rows[name], month)
 
     def by_kpi(role: str) -> Floats:
         columns = [by_day(f"kpi_{i}_{role}") for i in range(n_kpis)]

@@ -88,7 +88,7 @@ def monthly_health(
             history.current.month, counts.segments, policy=policy.segments, resampling=resampling
         ),
         quality=quality,
-        same_rows=compare_same_rows(log, window, resampling=resampling),
+        same_rows=compare_same_rows(log, window, money=money, resampling=resampling),
         model_against_business=model_against_business(indicators, policy),
         limits=limits_of(history, indicators),
     )

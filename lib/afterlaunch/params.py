@@ -66,7 +66,7 @@ class MonthlyHealthParameters:
     as_of : str
         A day such as ``"2013-10-01"``: only outcomes known before it are used. Empty: all that are known.
     n_resamples : int
-        Resamples behind each interval, 100 to 10,000.
+        Resamples behind each interval, 200 to 10,000.
     seed : int
         Seed of the resampling, 0 or more.
     """
@@ -74,7 +74,7 @@ class MonthlyHealthParameters:
     model: str
     period: str
     as_of: str = ""
-    n_resamples: int = 400
+    n_resamples: int = 1000
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -82,7 +82,7 @@ class MonthlyHealthParameters:
             "model": _name_problem(self.model),
             "period": _month_problem(self.period),
             "as_of": _day_problem(self.as_of),
-            "n_resamples": _bounds_problem(self.n_resamples, lower=100, upper=10_000),
+            "n_resamples": _bounds_problem(self.n_resamples, lower=200, upper=10_000),
             "seed": _bounds_problem(self.seed, lower=0, upper=2**32 - 1),
         }
         if any(problems.values()):

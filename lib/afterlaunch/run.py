@@ -155,7 +155,8 @@ def run(
     Returns
     -------
     RunOutcome
-        Also for a run that failed: only what keeps a run from beginning is raised.
+        Also for a run that failed or was ended by a signal, which ends the run and not the process: only what
+        keeps a run from beginning is raised.
 
     Raises
     ------

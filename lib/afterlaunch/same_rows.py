@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import numpy.typing as npt
 
-from afterlaunch.aggregates import Cut, Key, aggregate, count_where, exact_sum
-from afterlaunch.findings import Direction, Measurement
-from afterlaunch.health_counts import (
-    DaySums,
-    grid_sql,
-    judged_view,
-    month_scores,
-    sums_by_day,
-    trained_on_sql,
-    used_bins,
-)
+from afterlaunch.aggregates import Cut, Key, aggregate, count_where
+from afterlaunch.contract import number_literal
+from afterlaunch.findings import Direction
+from afterlaunch.health_counts import Amounts, count_months, judged_view, trained_on_sql
 from afterlaunch.health_measures import (
     CALIBRATION_GAP,
     PERFORMANCE,
     HealthMeasure,
+    MonthMeasures,
     Resampling,
     known,
+    kpi_measure,
 )
 from afterlaunch.health_report import Comparison, SameRows
-from afterlaunch.performance import ScoreCounts
 from afterlaunch.scoring_log import ScoringLog, instant_literal
-from afterlaunch.uncertainty import block_interval, block_weights
+from afterlaunch.uncertainty import block_interval
 from afterlaunch.windows import Window
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _NAMES = ("roc_auc", "brier_score")
 CALIBRATION_DISTANCE = HealthMeasure(
@@ -43,14 +32,17 @@ CALIBRATION_DISTANCE = HealthMeasure(
     decimals=1,
     of_sums=lambda sums: np.abs(CALIBRATION_GAP.of_sums(sums)),
 )
-MEASURES = (*(measure for measure in PERFORMANCE if measure.name in _NAMES), CALIBRATION_DISTANCE)
+MODEL_MEASURES = (*(measure for measure in PERFORMANCE if measure.name in _NAMES), CALIBRATION_DISTANCE)
 
 
-def compare_same_rows(log: ScoringLog, window: Window, *, resampling: Resampling) -> SameRows | None:
+def compare_same_rows(
+    log: ScoringLog, window: Window, *, money: Amounts, resampling: Resampling
+) -> SameRows | None:
     """Compare the version in charge of a month with the one that scored most of the same rows in its shadow.
 
-    Only rows count that are judged and that neither version saw in training. The differences are paired: both
-    versions are resampled with the same days.
+    Only rows count that are judged and that neither version saw in training. Business KPIs are what they would have
+    been had the other version decided, at its own threshold, with the outcomes as they were. The differences are
+    paired: both versions are resampled with the same days.
 
     Returns
     -------
@@ -60,63 +52,21 @@ def compare_same_rows(log: ScoringLog, window: Window, *, resampling: Resampling
     pair = _most_frequent_pair(log, window)
     if pair is None:
         return None
-    champion, other = pair
-    (champion_days, champion_scores), (other_days, other_scores) = _read_pair(log, window, champion, other)
-    weights = block_weights(champion_days.n_days, resampling.n_resamples, seed=resampling.seed)
-    sides = (
-        _Side(days=champion_days, scores=champion_scores, weights=weights),
-        _Side(days=other_days, scores=other_scores, weights=weights),
-    )
-    return SameRows(
-        champion=champion,
-        other=other,
-        window=window.title,
-        n=int(champion_days.n.sum()),
-        measures=tuple(_compare(measure, *sides, subjects=(champion, other)) for measure in MEASURES),
-    )
-
-
-class _Side:
-    """One version's sums over the common rows, once and resampled."""
-
-    def __init__(self, *, days: DaySums, scores: ScoreCounts, weights: npt.NDArray[np.int64]) -> None:
-        self.scores = scores
-        self.n_days = days.n_days
-        self.n = int(days.n.sum())
-        self.once = days.weighted(np.ones((1, days.n_days), dtype=np.int64))
-        self.resampled = days.weighted(weights)
-
-    def value(self, measure: HealthMeasure) -> float:
-        return measure.of_scores(self.scores) if measure.of_scores else float(measure.of_sums(self.once)[0])
-
-
-def _compare(
-    measure: HealthMeasure, champion: _Side, other: _Side, *, subjects: tuple[str, str]
-) -> Comparison:
-    resampled = [measure.of_sums(side.resampled) for side in (champion, other)]
-    values = [side.value(measure) for side in (champion, other)]
-    measured: list[Measurement] = [
-        _measured(measure, subject, value, draws, champion)
-        for subject, value, draws in zip(subjects, values, resampled, strict=True)
+    measured = [
+        MonthMeasures.of(
+            count_months(log, view, first=window, last=window, money=money, by_segment=False).months[0],
+            resampling,
+        )
+        for view in _side_views(log, *pair)
     ]
-    difference = values[0] - values[1]
-    return Comparison(
-        title=measure.title,
-        current=measured[0],
-        previous=measured[1],
-        direction=measure.direction.value,
-        decimals=measure.decimals,
-        difference=_measured(
-            measure, f"{subjects[0]} minus {subjects[1]}", difference, resampled[0] - resampled[1], champion
-        ),
+    kpis = tuple(kpi_measure(kpi, place) for place, kpi in enumerate(money.kpis))
+    return SameRows(
+        champion=pair[0],
+        other=pair[1],
+        window=window.title,
+        n=measured[0].month.n_judged,
+        measures=tuple(_compare(measure, *measured) for measure in (*kpis, *MODEL_MEASURES)),
     )
-
-
-def _measured(
-    measure: HealthMeasure, subject: str, value: float, draws: npt.NDArray[np.float64], side: _Side
-) -> Measurement:
-    interval = block_interval(value, draws, side.n_days)
-    return known(measure.name, measure.unit, subject, value=value, interval=interval, n=side.n)
 
 
 def _most_frequent_pair(log: ScoringLog, window: Window) -> tuple[str, str] | None:
@@ -131,54 +81,52 @@ def _most_frequent_pair(log: ScoringLog, window: Window) -> tuple[str, str] | No
     )
     keys = (Key(name="champion", sql="model_version"), Key(name="other", sql="other_version"))
     n_rows = (count_where("n", "judged = 1"),)
-    (pairs,) = aggregate(
-        log.engine, "shadowed_cases", (Cut(keys=keys, totals=n_rows),), where=_inside(window)
-    )
+    inside = f"scored_at >= {instant_literal(window.start)} AND scored_at < {instant_literal(window.end)}"
+    (pairs,) = aggregate(log.engine, "shadowed_cases", (Cut(keys=keys, totals=n_rows),), where=inside)
     if pairs.empty:
         return None
     most = pairs.sort_values(["n", "champion", "other"], ascending=[False, True, True]).iloc[0]
     return str(most["champion"]), str(most["other"])
 
 
-def _inside(window: Window) -> str:
-    return f"scored_at >= {instant_literal(window.start)} AND scored_at < {instant_literal(window.end)}"
+def _side_views(log: ScoringLog, champion: str, other: str) -> tuple[str, str]:
+    """Create two views of the same rows: with the score and decision of the one version, and of the other."""
+    same = ["case_id", "scored_at", "outcome", "fresh", "judged", "mature", *log.features.values()]
+    threshold = number_literal(log.setup.versions[other].threshold)
+    sides = {
+        "champion_rows": "score, decision, model_version",
+        "other_rows": f"other_score AS score, CASE WHEN other_score >= {threshold} THEN 1 ELSE 0 END AS decision, "
+        "other_version AS model_version",
+    }
+    where = f"model_version = '{champion}' AND other_version = '{other}'"
+    for view, own in sides.items():
+        log.engine.create_view(view, f"SELECT {', '.join(same)}, {own} FROM shadowed_cases WHERE {where}")
+    return "champion_rows", "other_rows"
 
 
-def _read_pair(
-    log: ScoringLog, window: Window, champion: str, other: str
-) -> tuple[tuple[DaySums, ScoreCounts], tuple[DaySums, ScoreCounts]]:
-    day = Key(name="day", sql="CAST(scored_at AS DATE)")
-    counts = (count_where("n_judged", "judged = 1"), count_where("n_positive", "outcome = 1"))
-    cuts: list[Cut] = []
-    for score in ("score", "other_score"):
-        sums = (
-            *counts,
-            exact_sum(f"sum_of_{score}", score),
-            exact_sum(f"sum_squared_error_of_{score}", f"({score} - outcome) * ({score} - outcome)"),
+def _compare(measure: HealthMeasure, champion: MonthMeasures, other: MonthMeasures) -> Comparison:
+    current, previous = champion.measure(measure), other.measure(measure)
+    difference = None
+    if current.is_known and previous.is_known:
+        n_days = champion.month.days.n_days
+        value = current.value - previous.value
+        difference = known(
+            measure.name,
+            measure.unit,
+            f"{', '.join(champion.month.versions)} minus {', '.join(other.month.versions)}",
+            value=value,
+            interval=block_interval(value, _draws(measure, champion) - _draws(measure, other), n_days),
+            n=current.n,
         )
-        cuts += [
-            Cut(keys=(day, Key(name=f"bin_of_{score}", sql=grid_sql(score))), totals=sums),
-            Cut(keys=(Key(name=f"value_of_{score}", sql=score),), totals=counts),
-        ]
-    where = f"{_inside(window)} AND model_version = '{champion}' AND other_version = '{other}'"
-    frames = aggregate(log.engine, "shadowed_cases", tuple(cuts), where=where)
-    return _side(frames[0], frames[1], "score", window), _side(frames[2], frames[3], "other_score", window)
-
-
-def _side(
-    bins: pd.DataFrame, values: pd.DataFrame, score: str, window: Window
-) -> tuple[DaySums, ScoreCounts]:
-    named = bins.rename(
-        columns={
-            "day": "judged_day",
-            f"bin_of_{score}": "score_bin",
-            f"sum_of_{score}": "sum_score_judged",
-            f"sum_squared_error_of_{score}": "sum_squared_error",
-        }
+    return Comparison(
+        title=measure.title,
+        current=current,
+        previous=previous,
+        direction=measure.direction.value,
+        decimals=measure.decimals,
+        difference=difference,
     )
-    per_day = named.groupby("judged_day", as_index=False)[
-        ["n_judged", "sum_score_judged", "sum_squared_error"]
-    ].sum()
-    return sums_by_day(
-        per_day.rename(columns={"judged_day": "day"}), named, window, used=used_bins(named)
-    ), month_scores(values.rename(columns={f"value_of_{score}": "score_value"}))
+
+
+def _draws(measure: HealthMeasure, months: MonthMeasures) -> npt.NDArray[np.float64]:
+    return np.array([]) if months.resamples is None else measure.of_sums(months.resamples)

@@ -27,6 +27,7 @@ _ONLY_A_HEADING = re.compile(r"\s*#{1,6} [^\n]*\s*")
 _DISPLAY_PRIORITY = ("text/html", "image/svg+xml", "image/png", "image/jpeg", "text/markdown", "text/plain")
 _PLACES = {"about": "How it was made", "code": "The code of this report"}
 _RUN = {"run": "This run"}
+_SHORT = {"code": "Code"}
 
 
 def write_page(
@@ -111,10 +112,13 @@ def _arranged(notebook: NotebookNode) -> NotebookNode:
     for place, cell in _placed([cell for cell in notebook.cells if "remove-cell" not in _tags(cell)]):
         by_place[place].append(cell)
     ids = _Ids()
+    needs_title = not any(_holds_title(cell) for cell in notebook.cells)
     cells: list[dict[str, Any]] = []
     for place, found in by_place.items():
         for i, cell in enumerate(found):
-            prose = _prose(cell.source, lower=place == "about") if cell.cell_type == "markdown" else ""
+            is_prose = cell.cell_type == "markdown"
+            prose = _prose(cell.source, lower=place == "about", titled=needs_title) if is_prose else ""
+            needs_title = needs_title and _TITLE_MARK not in prose
             own = {
                 "place": place,
                 "opens": i == 0,
@@ -158,8 +162,12 @@ def _is_visible(cell: NotebookNode) -> bool:
 
 
 def _shows_something(contents: Mapping[str, Any]) -> bool:
-    best = next((mime for mime in _DISPLAY_PRIORITY if mime in contents), None)
-    return best is not None and bool("".join(contents[best]).strip())
+    return any("".join(contents[mime]).strip() for mime in _best_of(contents))
+
+
+def _best_of(contents: Mapping[str, Any]) -> list[str]:
+    """Return the one mime type of an output that the page shows; none when it knows none of them."""
+    return [mime for mime in _DISPLAY_PRIORITY if mime in contents][:1]
 
 
 def _tags(cell: NotebookNode) -> Sequence[str]:
@@ -167,12 +175,18 @@ def _tags(cell: NotebookNode) -> Sequence[str]:
     return tags
 
 
-def _prose(markdown: str, *, lower: bool) -> str:
-    """Return a Markdown cell as clean HTML; ``lower`` makes its headings fit below a section's own."""
+def _prose(markdown: str, *, lower: bool, titled: bool = False) -> str:
+    """Return a Markdown cell as clean HTML.
+
+    ``lower`` makes its headings fit below a section's own; ``titled`` keeps a first-level heading as the page's title.
+    """
     from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
     renderer = IPythonRenderer(escape=False, exclude_anchor_links=True)
-    html = clean_html(MarkdownWithMath(renderer=renderer).render(markdown))
+    raw = MarkdownWithMath(renderer=renderer).render(markdown)
+    if titled:
+        raw = re.sub(r"<h1\b[^>]*>", f'<h1 class="{_TITLE_MARK}">', raw, count=1)
+    html = clean_html(raw)
     return re.sub(r"<(/?)h[12]>", r"<\1h3>", html) if lower else html
 
 
@@ -209,7 +223,7 @@ def _contents(notebook: NotebookNode) -> str:
         (name, _words(inside))
         for name, inside in re.findall(r'<h2 id="([^"]+)">(.*?)</h2>', prose, re.DOTALL)
     ]
-    links += [(place, title) for place, title in _PLACES.items() if place in places]
+    links += [(place, _SHORT.get(place, title)) for place, title in _PLACES.items() if place in places]
     links += list(_RUN.items())
     return "".join(element("a", title, href=f"#{name}").html for name, title in links)
 
@@ -228,18 +242,15 @@ def _page_title(notebook: NotebookNode) -> str:
 def _exported(notebook: NotebookNode, shown: Mapping[str, str]) -> str:
     from nbconvert.exporters.templateexporter import TemplateExporter
     from nbconvert.filters.highlight import Highlight2HTML
-    from traitlets.config import Config
-
-    config = Config({"NbConvertBase": {"display_data_priority": list(_DISPLAY_PRIORITY)}})
     highlight = Highlight2HTML(pygments_lexer="python3")  # type: ignore[no-untyped-call]
     exporter = TemplateExporter(  # type: ignore[no-untyped-call]
-        config=config,
         template_name="template",
         template_file="index.html.j2",
         extra_template_basedirs=[str(Path(__file__).parent)],
         filters={
             "clean_html": clean_html,
             "clean_markdown": _clean_markdown,
+            "filter_data_type": _best_of,
             "image": _image,
             "highlight_code": highlight,
         },

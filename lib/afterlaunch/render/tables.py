@@ -20,8 +20,8 @@ from afterlaunch.render.state import NOT_JUDGED, NOT_MEASURED, OK, State, state_
 UNUSUAL = State(symbol="◆", word="unusual", class_="watch")
 NO_RANGE = State(symbol="○", word="no usual range yet", class_="unknown")
 _READINGS = {
-    sections.WORSE: State(symbol="▼", word="worse", class_="act"),
-    sections.BETTER: State(symbol="▲", word="better", class_="ok"),
+    sections.WORSE: State(symbol="✗", word="worse", class_="act"),
+    sections.BETTER: State(symbol="✓", word="better", class_="ok"),
     sections.CHANGED: State(symbol="◆", word="changed", class_="watch"),
     sections.UNCLEAR: State(symbol="●", word="no clear change", class_="unknown"),
 }
@@ -210,7 +210,9 @@ def _behind(row: Indicator) -> Markup:
 
 
 def performance(report: HealthReport) -> Markup:
-    """Return the performance measures of this month beside last month's."""
+    """Return the performance measures of this month beside last month's; nothing without any."""
+    if not report.performance:
+        return Markup("")
     month = month_beside(report.previous_window, report.window)
     head = _head_row(
         "Measure",
@@ -332,7 +334,7 @@ def segments(report: HealthReport) -> Markup:
 
 def _segment_row(row: Segment) -> Markup:
     written = sections.segment_format(row)
-    worse = State(symbol="▼", word="worse than the rest", class_="act")
+    worse = State(symbol="✗", word="worse than the rest", class_="act")
     unclear = State(symbol="●", word="not clearly worse", class_="unknown")
     return element(
         "tr",
