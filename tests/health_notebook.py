@@ -10,6 +10,7 @@ sys.modules.setdefault("rfc3987_syntax", None)  # a slow import of jsonschema's,
 
 from nbformat import v4  # noqa: E402
 
+PAYLOAD = '<img src="x" onerror="window.ran=1"><script>window.ran=1</script><svg onload="window.ran=1"></svg>'
 INTRO = """# Monthly health
 
 **Question.** Is the model still useful, fast and trusted, and what needs a decision?
@@ -85,4 +86,28 @@ def executed_notebook(report, *more_cells):
     ]
     return v4.new_notebook(
         cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    )
+
+
+def showing(**contents):
+    """A code cell that shows what is given by mime type, with ``_`` for ``/``."""
+    data = {
+        name.replace("_", "/", 1).replace("svg_xml", "svg+xml"): value for name, value in contents.items()
+    }
+    return v4.new_code_cell("x", outputs=[v4.new_output("display_data", data=data)])
+
+
+def hostile_cells():
+    """Outputs and prose that try to run something in every way a notebook knows."""
+    return (
+        showing(text_html=PAYLOAD),
+        showing(text_markdown=f"{PAYLOAD}\n\n[click](javascript:window.ran=1)"),
+        showing(
+            image_svg_xml=f'<svg xmlns="http://www.w3.org/2000/svg">{PAYLOAD}</svg>', text_plain="a drawing"
+        ),
+        showing(application_javascript="window.ran=1"),
+        v4.new_markdown_cell(f"## Prose {PAYLOAD}\n\n{PAYLOAD}"),
+        v4.new_code_cell(f"'{PAYLOAD}'", outputs=[v4.new_output("stream", name="stderr", text=PAYLOAD)]),
+        v4.new_code_cell("y", outputs=[v4.new_output("stream", name="stdout", text=PAYLOAD)]),
+        v4.new_code_cell("z", outputs=[v4.new_output("execute_result", data={"text/plain": PAYLOAD})]),
     )

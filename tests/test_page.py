@@ -4,50 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import shutil
 
-import health_examples as examples
-import health_notebook
 import pytest
 from bs4 import BeautifulSoup
 from nbformat import v4, write
 
+import health_examples as examples
+import health_notebook
 from afterlaunch.errors import RunError
 from afterlaunch.render.page import page, write_page
 
-MADE_AT = dt.datetime(2013, 10, 1, 6, 0, tzinfo=dt.timezone.utc)
+MADE_AT = dt.datetime(2013, 10, 1, 6, 0, tzinfo=dt.UTC)
 PARAMETERS = {"model": "flight_claims", "period": "2013-09", "note": examples.HOSTILE_TAG}
-CHROMIUM = shutil.which("chromium")
-CHROMIUM_ARGS = (
-    "--no-sandbox --headless --disable-gpu --disable-background-networking --disable-component-update --disable-sync "
-    "--disable-quic --no-first-run"
-).split()
-PAYLOAD = '<img src="x" onerror="window.ran=1"><script>window.ran=1</script><svg onload="window.ran=1"></svg>'
 
 
 def made_from(*cells):
     """The page of a notebook with these cells."""
     return page(v4.new_notebook(cells=list(cells)), made_at=MADE_AT, run_id="run-1", parameters=PARAMETERS)
-
-
-def shown(**contents):
-    """A code cell that shows what is given by mime type, with ``_`` for ``/``."""
-    data = {name.replace("_", "/", 1).replace("svg_xml", "svg+xml"): value for name, value in contents.items()}
-    return v4.new_code_cell("x", outputs=[v4.new_output("display_data", data=data)])
-
-
-def hostile_cells():
-    """Outputs and prose that try to run something in every way a notebook knows."""
-    return (
-        shown(text_html=PAYLOAD),
-        shown(text_markdown=f"{PAYLOAD}\n\n[click](javascript:window.ran=1)"),
-        shown(image_svg_xml=f'<svg xmlns="http://www.w3.org/2000/svg">{PAYLOAD}</svg>', text_plain="a drawing"),
-        shown(application_javascript="window.ran=1"),
-        v4.new_markdown_cell(f"## Prose {PAYLOAD}\n\n{PAYLOAD}"),
-        v4.new_code_cell(f"'{PAYLOAD}'", outputs=[v4.new_output("stream", name="stderr", text=PAYLOAD)]),
-        v4.new_code_cell("y", outputs=[v4.new_output("stream", name="stdout", text=PAYLOAD)]),
-        v4.new_code_cell("z", outputs=[v4.new_output("execute_result", data={"text/plain": PAYLOAD})]),
-    )
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +154,9 @@ def test_every_kind_of_month_makes_a_page(name):
 
 def test_a_notebook_without_a_title_block_keeps_its_order_and_its_own_title():
     html = made_from(
-        v4.new_markdown_cell("# Drift & shift"), shown(text_html="<p>one</p>"), v4.new_markdown_cell("# Second\n\ntwo")
+        v4.new_markdown_cell("# Drift & shift"),
+        health_notebook.showing(text_html="<p>one</p>"),
+        v4.new_markdown_cell("# Second\n\ntwo"),
     )
     soup = BeautifulSoup(html, "html.parser")
     assert [heading.get_text() for heading in soup.find_all("h1")] == ["Drift & shift"]
@@ -190,7 +165,11 @@ def test_a_notebook_without_a_title_block_keeps_its_order_and_its_own_title():
 
 
 def test_headings_of_the_same_words_get_places_of_their_own():
-    cells = [v4.new_markdown_cell("## Über *results*!"), v4.new_markdown_cell("## Ber results"), v4.new_markdown_cell("## Code\n## code")]
+    cells = [
+        v4.new_markdown_cell("## Über *results*!"),
+        v4.new_markdown_cell("## Ber results"),
+        v4.new_markdown_cell("## Code\n## code"),
+    ]
     soup = BeautifulSoup(made_from(*cells), "html.parser")
     ids = [heading["id"] for heading in soup.main.find_all("h2")]
     assert len(set(ids)) == len(ids)
@@ -199,11 +178,11 @@ def test_headings_of_the_same_words_get_places_of_their_own():
 
 
 def test_tags_move_a_cell_to_the_appendix_or_off_the_page():
-    moved = shown(text_html="<p>aside</p>")
+    moved = health_notebook.showing(text_html="<p>aside</p>")
     moved.metadata["tags"] = ["appendix"]
-    gone = shown(text_html="<p>secret</p>")
+    gone = health_notebook.showing(text_html="<p>secret</p>")
     gone.metadata["tags"] = ["remove-cell"]
-    html = made_from(moved, shown(text_html="<p>main part</p>"), gone)
+    html = made_from(moved, health_notebook.showing(text_html="<p>main part</p>"), gone)
     assert html.index("main part") < html.index('id="about"') < html.index("aside")
     assert "secret" not in html
 
@@ -217,7 +196,10 @@ def test_messages_of_a_cell_are_folded_away():
 
 
 def test_an_image_without_words_says_so_rather_than_nothing():
-    html = made_from(shown(image_png="iVBORw0KGgo=\n"), shown(image_png="iVBORw0KGgo=", text_plain="<Figure size>"))
+    html = made_from(
+        health_notebook.showing(image_png="iVBORw0KGgo=\n"),
+        health_notebook.showing(image_png="iVBORw0KGgo=", text_plain="<Figure size>"),
+    )
     images = BeautifulSoup(html, "html.parser").select("img.al-plot")
     assert [image["alt"] for image in images] == ["Image without a description", "<Figure size>"]
     assert images[0]["src"] == "data:image/png;base64,iVBORw0KGgo="
@@ -235,11 +217,11 @@ def test_a_notebook_that_failed_is_refused():
 
 
 def test_hostile_outputs_are_shown_as_text_or_not_at_all():
-    soup = BeautifulSoup(made_from(*hostile_cells()), "html.parser")
+    soup = BeautifulSoup(made_from(*health_notebook.hostile_cells()), "html.parser")
     assert not soup.find_all(["script", "svg"])
     assert not [tag for tag in soup.find_all(True) for name in tag.attrs if name.startswith("on")]
     assert not [link for link in soup.find_all("a") if "javascript" in link.get("href", "")]
-    assert sum(PAYLOAD in pre.get_text() for pre in soup.find_all("pre")) >= 3
+    assert sum(health_notebook.PAYLOAD in pre.get_text() for pre in soup.find_all("pre")) >= 3
 
 
 def test_a_page_is_written_from_a_file(tmp_path):
@@ -247,111 +229,5 @@ def test_a_page_is_written_from_a_file(tmp_path):
     write(health_notebook.executed_notebook(examples.healthy()), source)
     write_page(source, target, made_at=MADE_AT, run_id="run-1", parameters=PARAMETERS)
     html = target.read_text(encoding="utf-8")
-    assert html.startswith("<!DOCTYPE html>\n<html lang=\"en\">")
+    assert html.startswith('<!DOCTYPE html>\n<html lang="en">')
     assert html.rstrip().endswith("</html>")
-
-
-@pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
-class TestInTheBrowser:
-    """What a reader's browser makes of the page."""
-
-    @pytest.fixture(scope="class")
-    def browser(self):
-        from playwright.sync_api import sync_playwright
-
-        with sync_playwright() as playwright:
-            chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
-            yield chromium
-            chromium.close()
-
-    @pytest.fixture
-    def opened(self, browser, tmp_path):
-        """Opens HTML from a file; gives the tab and every address that it asked for."""
-        tabs = []
-
-        def open_page(html, **options):
-            path = tmp_path / "page.html"
-            path.write_text(html, encoding="utf-8")
-            tab = browser.new_page(**options)
-            tabs.append(tab)
-            requests = []
-            tab.on("request", lambda request: requests.append(request.url))
-            tab.goto(path.as_uri(), wait_until="load")
-            tab.wait_for_timeout(200)
-            return tab, [url for url in requests if url != path.as_uri() and not url.startswith("data:")]
-
-        yield open_page
-        for tab in tabs:
-            tab.close()
-
-    def test_the_report_asks_nobody_for_anything(self, opened, report_page):
-        _, requests = opened(report_page)
-        assert requests == []
-
-    def test_nothing_planted_runs(self, opened):
-        notebook = health_notebook.executed_notebook(examples.hostile(), *hostile_cells())
-        tab, requests = opened(page(notebook, made_at=MADE_AT, run_id="r", parameters=PARAMETERS))
-        assert requests == []
-        assert tab.evaluate("window.ran") is None
-        assert tab.evaluate("document.querySelectorAll('script, [onerror], [onload]').length") == 0
-
-    def test_every_image_is_drawn_and_described(self, opened, report_page):
-        tab, _ = opened(report_page)
-        broken = "[...document.images].filter(i => !i.complete || !i.naturalWidth || !i.alt).length"
-        assert tab.evaluate("document.images.length") == 10
-        assert tab.evaluate(broken) == 0
-
-    def test_there_is_one_title_and_every_link_of_the_contents_leads_somewhere(self, opened, report_page):
-        tab, _ = opened(report_page)
-        assert tab.evaluate("document.querySelectorAll('h1').length") == 1
-        lost = "[...document.querySelectorAll('nav a')].filter(a => !document.querySelector(a.hash)).length"
-        assert tab.evaluate(lost) == 0
-
-    @pytest.mark.parametrize("width", [400, 800, 1366])
-    def test_nothing_makes_the_page_wider_than_the_screen(self, opened, report_page, width):
-        tab, _ = opened(report_page, viewport={"width": width, "height": 900})
-        assert tab.evaluate("document.documentElement.scrollWidth") == width
-
-    @pytest.mark.parametrize("width", [400, 1366])
-    def test_the_table_of_indicators_needs_no_sideways_scrolling(self, opened, report_page, width):
-        tab, _ = opened(report_page, viewport={"width": width, "height": 900})
-        box = "document.querySelector('.al-indicators').parentElement"
-        assert tab.evaluate(f"{box}.scrollWidth - {box}.clientWidth") <= 1
-
-    @pytest.mark.parametrize("scheme", ["light", "dark"])
-    def test_every_text_stands_out_from_its_background(self, opened, report_page, scheme):
-        tab, _ = opened(report_page, color_scheme=scheme)
-        assert tab.evaluate(_WEAK_CONTRASTS) == []
-
-    def test_the_first_screen_holds_verdict_decisions_and_the_start_of_the_table(self, opened, report_page):
-        tab, _ = opened(report_page, viewport={"width": 1366, "height": 900})
-        top = "document.querySelector('.al-indicators .al-number strong').getBoundingClientRect().bottom"
-        assert tab.evaluate(top) < 900
-
-
-# Texts whose contrast to their background is below 4.5 to 1 (WCAG 2.2, 1.4.3), as the browser draws them.
-_WEAK_CONTRASTS = """() => {
-  const parse = colour => colour.match(/[\\d.]+/g).map(Number);
-  const luminance = ([r, g, b]) => {
-    const [x, y, z] = [r, g, b].map(v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * x + 0.7152 * y + 0.0722 * z;
-  };
-  const background = node => {
-    for (let n = node; n; n = n.parentElement) {
-      const c = parse(getComputedStyle(n).backgroundColor);
-      if (c.length === 3 || c[3] > 0) return c;
-    }
-    return [255, 255, 255];
-  };
-  const weak = [];
-  for (const node of document.querySelectorAll('main *, nav *, footer')) {
-    const own = [...node.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
-    if (!own || !node.getClientRects().length) continue;
-    const style = getComputedStyle(node);
-    const [a, b] = [luminance(parse(style.color)), luminance(background(node))];
-    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    if (contrast < 4.5) weak.push([node.textContent.trim().slice(0, 40), contrast.toFixed(2)]);
-  }
-  return weak;
-}"""

@@ -40,7 +40,10 @@ def test_only_what_is_on_the_list_stays(given, kept):
 
 
 def test_a_table_keeps_its_structure():
-    table = '<table><caption>c</caption><tbody><tr><th scope="row" rowspan="2">h</th><td colspan="3">d</td></tr></tbody></table>'
+    table = (
+        '<table><caption>c</caption><tbody><tr><th scope="row" rowspan="2">h</th><td colspan="3">d</td></tr>'
+        "</tbody></table>"
+    )
     assert clean_html(table) == table
 
 
@@ -50,5 +53,8 @@ def test_only_the_reports_own_title_is_of_the_first_level():
 
 
 def test_cleaning_again_changes_nothing():
-    given = f'<h1>t</h1><img src="{PIXEL}" alt="&lt;x&gt;"><p class="al-text">5 &lt; 6</p><a href="https://x.test/?a=1&b=2">l</a>'
+    given = (
+        f'<h1>t</h1><img src="{PIXEL}" alt="&lt;x&gt;"><p class="al-text">5 &lt; 6</p>'
+        '<a href="https://x.test/?a=1&b=2">l</a>'
+    )
     assert clean_html(clean_html(given)) == clean_html(given)

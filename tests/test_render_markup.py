@@ -25,7 +25,9 @@ def test_elements_of_svg_are_closed():
     assert element("rect", x=1).html == '<rect x="1"></rect>'
 
 
-@pytest.mark.parametrize("text", ["a 5.0 % b", "5 pp", "1,234 ms", "26.2 – 39.1 %", "31.8 % → 25.9 %", "−2.2 pp"])
+@pytest.mark.parametrize(
+    "text", ["a 5.0 % b", "5 pp", "1,234 ms", "26.2 – 39.1 %", "31.8 % → 25.9 %", "−2.2 pp"]
+)
 def test_numbers_stay_with_their_units_on_one_line(text):
     number = text.removeprefix("a ").removesuffix(" b")
     assert f'<span class="al-nb">{number}</span>' in typeset(text).html

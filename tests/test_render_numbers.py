@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from afterlaunch.findings import Measurement
 from afterlaunch.ranges import Range
 from afterlaunch.rates import UsualRange
-from afterlaunch.render.numbers import NumberFormat, bare_reason, count, p_value, percent, plain, why_not_measured
+from afterlaunch.render.numbers import (
+    NumberFormat,
+    bare_reason,
+    count,
+    p_value,
+    percent,
+    plain,
+    why_not_measured,
+)
 
 AUC = NumberFormat(unit="score", decimals=3)
 SHARE = NumberFormat(unit="share", decimals=1)
@@ -94,20 +102,26 @@ def test_targets_say_which_side_they_bound(bounds, words):
 
 
 def test_a_measurement_is_written_with_its_interval():
-    auc = Measurement(measure="auc", subject="May", value=0.714, unit="score", n=9, ci_lower=0.7, ci_upper=0.722)
+    auc = Measurement(
+        measure="auc", subject="May", value=0.714, unit="score", n=9, ci_lower=0.7, ci_upper=0.722
+    )
     assert NumberFormat(unit="score", decimals=2).measured(auc) == "0.71 (95 % interval 0.70 to 0.72)"
 
 
 def test_a_measurement_without_interval_or_value_says_what_there_is():
     known = Measurement(measure="auc", subject="May", value=0.7, unit="score", n=9)
-    unknown = Measurement(measure="auc", subject="May", value=math.nan, unit="score", n=0, reason="no outcome yet")
+    unknown = Measurement(
+        measure="auc", subject="May", value=math.nan, unit="score", n=0, reason="no outcome yet"
+    )
     assert AUC.measured(known) == "0.700"
     assert AUC.measured(unknown) == "not measured: no outcome yet"
     assert AUC.interval(None, 0.7) == AUC.interval(0.6, None) == AUC.interval(math.nan, 0.7) == ""
 
 
 def test_a_reason_is_not_said_twice():
-    twice = Measurement(measure="m", subject="s", value=math.nan, unit="ms", n=0, reason="not measured: no log")
+    twice = Measurement(
+        measure="m", subject="s", value=math.nan, unit="ms", n=0, reason="not measured: no log"
+    )
     assert (why_not_measured(twice), bare_reason(twice)) == ("not measured: no log", "no log")
 
 

@@ -8,9 +8,9 @@ import re
 import sys
 import xml.etree.ElementTree as ET
 
-import health_examples as examples
 import pytest
 
+import health_examples as examples
 from afterlaunch.render import plots, section_sentences
 from afterlaunch.render.markup import Text
 
@@ -20,7 +20,9 @@ PLOTS = (plots.trend, plots.business, plots.calibration, plots.segments)
 def words_of(plot):
     """All text in a plot, in the order it is drawn."""
     tree = ET.fromstring(plot.svg)  # noqa: S314 - our own drawing
-    return [" ".join("".join(node.itertext()).split()) for node in tree.iter("{http://www.w3.org/2000/svg}text")]
+    return [
+        " ".join("".join(node.itertext()).split()) for node in tree.iter("{http://www.w3.org/2000/svg}text")
+    ]
 
 
 @pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot.__name__)
@@ -87,7 +89,9 @@ def test_each_business_chart_states_what_was_found():
 
 def test_the_trend_tells_versions_training_months_usual_range_and_target_apart():
     words = words_of(plots.trend(examples.version_change()))
-    assert {"usual range (6 months)", "target", "training months", "scored by v1", "scored by v2"} <= set(words)
+    assert {"usual range (6 months)", "target", "training months", "scored by v1", "scored by v2"} <= set(
+        words
+    )
     assert [word for word in words if word in {"Jan", "Oct"}] == ["Jan", "Oct"]
 
 
@@ -121,7 +125,9 @@ def test_segments_worse_than_the_rest_are_marked_by_shape_and_word():
 def test_names_in_any_script_and_dollar_signs_are_drawn_without_warning():
     report = examples.troubled()
     shown = tuple(dataclasses.replace(row, value="東京 $x$ \\frac") for row in report.segments.shown)
-    made = plots.segments(dataclasses.replace(report, segments=dataclasses.replace(report.segments, shown=shown)))
+    made = plots.segments(
+        dataclasses.replace(report, segments=dataclasses.replace(report.segments, shown=shown))
+    )
     assert "carrier: 東京 $x$ \\frac ◆ worse" in words_of(made)
 
 
@@ -133,7 +139,9 @@ def test_missing_intervals_and_unknown_bounds_are_drawn_as_points():
         calibration=dataclasses.replace(report.calibration, bins=bins),
         segments=dataclasses.replace(
             report.segments,
-            shown=tuple(dataclasses.replace(row, ci_lower=None, ci_upper=None) for row in report.segments.shown),
+            shown=tuple(
+                dataclasses.replace(row, ci_lower=None, ci_upper=None) for row in report.segments.shown
+            ),
         ),
         indicators=tuple(
             dataclasses.replace(
@@ -154,7 +162,9 @@ def test_any_number_of_business_charts_fits(n_kpis):
     kpi = report.indicator("business.net_saving")
     rows = tuple(dataclasses.replace(kpi, title=f"KPI {i}") for i in range(n_kpis))
     words = words_of(plots.business(dataclasses.replace(report, indicators=rows)))
-    assert [word for word in words if word.startswith("KPI")] == [f"KPI {i}: within usual range" for i in range(n_kpis)]
+    assert [word for word in words if word.startswith("KPI")] == [
+        f"KPI {i}: within usual range" for i in range(n_kpis)
+    ]
 
 
 def test_three_years_of_months_keep_readable_names():

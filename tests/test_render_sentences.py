@@ -12,9 +12,9 @@ import os
 import re
 from pathlib import Path
 
-import health_examples as examples
 import pytest
 
+import health_examples as examples
 from afterlaunch.findings import Severity, Verdict
 from afterlaunch.render import section_sentences, sentences
 from afterlaunch.render.indicator_sentences import statement
@@ -31,7 +31,8 @@ def every_word(report):
         "decisions": [f"{d.question} {d.reason} [{d.owner}]" for d in sentences.decisions(report)],
         "changes": list(sentences.changes(report)),
         "state_reason": [
-            f"{row.title}: {sentences.state_reason(row, case_noun=report.case_noun)}" for row in report.indicators
+            f"{row.title}: {sentences.state_reason(row, case_noun=report.case_noun)}"
+            for row in report.indicators
         ],
         "performance": [sentences.performance(report)],
         "same_rows": [sentences.same_rows(report)],
@@ -44,9 +45,16 @@ def every_word(report):
         "trend_title": [section_sentences.trend_title(report)],
         "calibration_title": [section_sentences.calibration_title(report)],
         "segments_title": [section_sentences.segments_title(report)],
-        "kpi_title": [section_sentences.kpi_title(row) for row in report.indicators if row.area == "Business"],
+        "kpi_title": [
+            section_sentences.kpi_title(row) for row in report.indicators if row.area == "Business"
+        ],
     }
-    return "\n\n".join("\n".join((f"{name}:", *(f"  {line}" for line in lines))) for name, lines in blocks.items()) + "\n"
+    return (
+        "\n\n".join(
+            "\n".join((f"{name}:", *(f"  {line}" for line in lines))) for name, lines in blocks.items()
+        )
+        + "\n"
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -83,8 +91,13 @@ def test_an_indicator_with_a_value_but_nothing_to_hold_it_against_is_not_judged(
         report, row.code, finding=dataclasses.replace(row.finding, threshold=threshold), usual_range=None
     )
     assert sentences.verdict_counts(report) == "5 as usual, 1 not judged, 3 not measured"
-    assert statement(report.indicator(row.code), report).endswith("There is neither a usual range nor a target yet.")
-    assert sentences.state_reason(report.indicator(row.code), case_noun="flights") == "no usual range yet, no target set"
+    assert statement(report.indicator(row.code), report).endswith(
+        "There is neither a usual range nor a target yet."
+    )
+    assert (
+        sentences.state_reason(report.indicator(row.code), case_noun="flights")
+        == "no usual range yet, no target set"
+    )
 
 
 def test_too_few_rows_are_the_reason_when_an_indicator_is_not_judged():
@@ -121,7 +134,9 @@ def test_a_number_that_looks_the_same_stayed():
     report = changed(
         examples.healthy(), row.code, previous=dataclasses.replace(row.finding.measurement, value=0.7412)
     )
-    assert statement(report.indicator(row.code), report).startswith("Ranking quality (ROC AUC) stayed at 0.741. ")
+    assert statement(report.indicator(row.code), report).startswith(
+        "Ranking quality (ROC AUC) stayed at 0.741. "
+    )
 
 
 def test_a_target_that_usual_months_do_not_reach_is_called_so():
@@ -129,8 +144,10 @@ def test_a_target_that_usual_months_do_not_reach_is_called_so():
     row = report.indicator("business.net_saving")
     threshold = dataclasses.replace(row.finding.threshold, target_range=examples.Range(lower=2_000.0))
     report = changed(report, row.code, finding=dataclasses.replace(row.finding, threshold=threshold))
-    assert sentences.business(report).split("\n")[2].endswith(
-        "Usual months do not reach the target: it stays missed until something is changed."
+    assert (
+        sentences.business(report)
+        .split("\n")[2]
+        .endswith("Usual months do not reach the target: it stays missed until something is changed.")
     )
 
 
@@ -139,9 +156,13 @@ def test_a_miss_within_the_usual_range_is_put_in_proportion():
     row = report.indicator("business.net_saving")
     threshold = dataclasses.replace(row.finding.threshold, target_range=examples.Range(lower=1_200.0))
     report = changed(report, row.code, finding=dataclasses.replace(row.finding, threshold=threshold))
-    assert sentences.business(report).split("\n")[2].endswith(
-        "That is within its usual range of 840 – 1,690 but misses its target of at least 1,200. "
-        "Some usual months miss the target, so one miss alone says little."
+    assert (
+        sentences.business(report)
+        .split("\n")[2]
+        .endswith(
+            "That is within its usual range of 840 – 1,690 but misses its target of at least 1,200. "
+            "Some usual months miss the target, so one miss alone says little."
+        )
     )
 
 
@@ -149,8 +170,14 @@ def test_a_miss_within_the_usual_range_is_put_in_proportion():
     ("signal", "ending"),
     [
         ("both", "Both left their usual range (both signals): find out why before trusting either."),
-        ("kpi_only", "Only the business number left its usual range (KPI signal only): look beyond the model."),
-        ("model_only", "Only the model's number left its usual range (model signal only): no business signal yet."),
+        (
+            "kpi_only",
+            "Only the business number left its usual range (KPI signal only): look beyond the model.",
+        ),
+        (
+            "model_only",
+            "Only the model's number left its usual range (model signal only): no business signal yet.",
+        ),
         ("routine", "Both stayed within their usual ranges (both routine): mention it, do not act."),
     ],
 )
@@ -213,7 +240,12 @@ def test_a_title_that_names_its_unit_is_not_followed_by_it():
 
 def use(name, *, n=1_000, share=1.0, first=1, last=30):
     return dataclasses.replace(
-        examples.V1, name=name, n=n, share=share, first_on=dt.date(2013, 9, first), last_on=dt.date(2013, 9, last)
+        examples.V1,
+        name=name,
+        n=n,
+        share=share,
+        first_on=dt.date(2013, 9, first),
+        last_on=dt.date(2013, 9, last),
     )
 
 

@@ -7,10 +7,10 @@ import dataclasses
 import math
 import xml.etree.ElementTree as ET
 
-import health_examples as examples
 import pytest
 from bs4 import BeautifulSoup
 
+import health_examples as examples
 from afterlaunch.render.sparkline import HEIGHT, WIDTH, sparkline
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -68,7 +68,11 @@ def test_a_month_without_value_leaves_a_gap():
 
 def test_a_lone_month_is_a_dot():
     indicator = examples.healthy().indicator("model.roc_auc")
-    history = (indicator.history[4], dataclasses.replace(indicator.history[5], value=math.nan, reason="none"), indicator.history[6])
+    history = (
+        indicator.history[4],
+        dataclasses.replace(indicator.history[5], value=math.nan, reason="none"),
+        indicator.history[6],
+    )
     assert len(marks(drawn(dataclasses.replace(indicator, history=history)), "lone")) == 2
 
 
@@ -95,7 +99,9 @@ def test_equal_values_are_a_flat_line():
 
 
 def test_the_alternative_text_tells_the_course():
-    image = BeautifulSoup(sparkline(examples.troubled().indicator("business.net_saving")).html, "html.parser").img
+    image = BeautifulSoup(
+        sparkline(examples.troubled().indicator("business.net_saving")).html, "html.parser"
+    ).img
     assert image["alt"] == (
         "Net saving by month: April 2013 1,180 USD per 1,000 flights, September 2013 689 USD per 1,000 flights; "
         "lowest 689 in September 2013, highest 1,402 in June 2013."

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import re
 
-import health_examples as examples
 import pytest
 from bs4 import BeautifulSoup
 
+import health_examples as examples
 from afterlaunch.render import tables
 from afterlaunch.render.clean_html import clean_html
 
@@ -72,7 +72,11 @@ def test_indicators_stand_in_their_fixed_order():
 
 
 def test_an_indicator_row_says_now_then_usual_target_state_and_what_is_behind():
-    row = next(row for row in rows_of(tables.indicators(examples.troubled())) if row[0] == "Net saving USD per 1,000 flights")
+    row = next(
+        row
+        for row in rows_of(tables.indicators(examples.troubled()))
+        if row[0] == "Net saving USD per 1,000 flights"
+    )
     assert row == [
         "Net saving USD per 1,000 flights",
         "689 593 to 785",
@@ -81,8 +85,10 @@ def test_an_indicator_row_says_now_then_usual_target_state_and_what_is_behind():
         "≥ 800",
         "",
         "▲ ACT below usual range, misses target",
-        "share of flights with claims 9.2 % → 7.6 % share of claims caught 31.8 % → 25.9 % (unusual) "
-        "share of alerts that were right 31.8 % → 24.1 % (unusual)",
+        (
+            "share of flights with claims 9.2 % → 7.6 % share of claims caught 31.8 % → 25.9 % (unusual) "
+            "share of alerts that were right 31.8 % → 24.1 % (unusual)"
+        ),
     ]
 
 
@@ -107,7 +113,9 @@ def test_no_cell_of_a_measured_indicator_is_empty():
 
 def test_an_indicator_without_usual_range_says_why():
     report = examples.healthy()
-    row = dataclasses.replace(report.indicators[-1], usual_range=None, usual_range_reason="there are 2 earlier months")
+    row = dataclasses.replace(
+        report.indicators[-1], usual_range=None, usual_range_reason="there are 2 earlier months"
+    )
     shown = rows_of(tables.indicators(dataclasses.replace(report, indicators=(row,))))
     assert shown[0][4] == "none yet there are 2 earlier months"
 
@@ -144,7 +152,10 @@ def test_decisions_name_who_decides():
 
 
 def test_no_decision_is_said_in_words():
-    assert "Nothing needs a decision this month." in soup_of(tables.decisions_and_changes(examples.healthy())).get_text()
+    assert (
+        "Nothing needs a decision this month."
+        in soup_of(tables.decisions_and_changes(examples.healthy())).get_text()
+    )
 
 
 def test_what_cannot_be_shown_leaves_nothing_behind():
@@ -185,13 +196,18 @@ def test_a_contradiction_is_set_apart_as_a_flag():
 
 def test_provenance_becomes_one_table_a_group():
     made = tables.provenance({"run": "r1", "packages": {"duckdb": "2.0.0"}, "data": {"a<b": "f00"}})
-    assert [caption.get_text() for caption in soup_of(made).find_all("caption")] == ["Run", "Packages", "Data"]
+    assert [caption.get_text() for caption in soup_of(made).find_all("caption")] == [
+        "Run",
+        "Packages",
+        "Data",
+    ]
     assert rows_of(made) == [["run", "r1"], ["duckdb", "2.0.0"], ["a<b", "f00"]]
 
 
 def test_parameters_are_shown_as_they_were_given():
-    assert rows_of(tables.parameters({"period": "2013-09", "n": 5, "flag": True})) == [
+    assert rows_of(tables.parameters({"period": "2013-09", "as_of": "", "n": 5, "flag": True})) == [
         ["period", "2013-09"],
+        ["as_of", "(empty)"],
         ["n", "5"],
         ["flag", "True"],
     ]

@@ -135,7 +135,7 @@ def _alert_share(history: History, policy: HealthPolicy, labels: Labels) -> Indi
     )
     behind = (
         mean_score_change(history),
-        measure_change(history, "outcome_share", f"share of {labels.outcome_noun}"),
+        measure_change(history, "outcome_share", f"share of {labels.case_noun} with {labels.outcome_noun}"),
     )
     kind = HealthMeasure(
         name="alert_share",

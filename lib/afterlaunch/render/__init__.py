@@ -1,10 +1,11 @@
 """A report in, something to look at out.
 
 numbers, grammar            how numbers and pieces of sentences are written
-sentences                   every sentence of the monthly health report
-tables, sparkline, state    its HTML tables, its lines in table cells, its states as symbol and word
-plots                       its plots, each titled with what it found
+sentences, *_sentences      every sentence of the monthly health report
+tables, indicator_table     its HTML tables, of cells, sparklines and states
+plots, figures              its plots, each titled with what it found, and their style
 markup, clean_html          HTML that is escaped when made, and cleaned again before it is published
+result                      what a run leaves for machines
 page                        an executed notebook as one HTML page that opens offline
 """
 

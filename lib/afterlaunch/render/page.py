@@ -242,6 +242,7 @@ def _page_title(notebook: NotebookNode) -> str:
 def _exported(notebook: NotebookNode, shown: Mapping[str, str]) -> str:
     from nbconvert.exporters.templateexporter import TemplateExporter
     from nbconvert.filters.highlight import Highlight2HTML
+
     highlight = Highlight2HTML(pygments_lexer="python3")  # type: ignore[no-untyped-call]
     exporter = TemplateExporter(  # type: ignore[no-untyped-call]
         template_name="template",

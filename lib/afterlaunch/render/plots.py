@@ -1,24 +1,35 @@
 """The monthly health report as plots, drawn from the report's numbers: each title states what was found.
 
-Plots are SVG with their own dark mode. Nothing here touches matplotlib's global state, so they look the same
-in every kernel and with every backend, and the same numbers give the same bytes.
+Nothing here touches matplotlib's global state, so plots look the same in every kernel and with every backend, and the
+same numbers give the same bytes.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import io
 import math
-import re
 import textwrap
-import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from afterlaunch.findings import Severity
 from afterlaunch.health_report import Area, Calibration, HealthReport, Indicator, MonthPoint, Segment
 from afterlaunch.render import section_sentences as sections
+from afterlaunch.render.figures import (
+    BAND,
+    BLUE,
+    GREEN,
+    INK,
+    ORANGE,
+    PAPER,
+    PURPLE,
+    RED,
+    RULE,
+    SOFT,
+    Plot,
+    blank_figure,
+    show,
+)
 from afterlaunch.render.grammar import counted
 from afterlaunch.render.markup import Text
 from afterlaunch.render.numbers import NumberFormat, plain
@@ -28,79 +39,13 @@ from afterlaunch.windows import Window
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
-    from matplotlib.figure import Figure
 
-WIDTH_IN = 8.0
-POINTS_PER_INCH = 72
-# Each colour of a plot and what it becomes in dark mode. The strong ones are those of Okabe and Ito (2008),
-# "Color Universal Design", darkened or lightened until they stand out from their paper.
-INK, SOFT, RULE, BAND, PAPER = "#1f2328", "#59636e", "#d5dae0", "#e6eaef", "#ffffff"
-BLUE, ORANGE, RED, GREEN, PURPLE = "#0072b2", "#b96a00", "#c44900", "#007a5a", "#a8437f"
-_IN_THE_DARK: Mapping[str, tuple[str, str]] = {
-    INK: ("ink", "#e6edf3"),
-    SOFT: ("soft", "#9aa4af"),
-    RULE: ("rule", "#363d46"),
-    BAND: ("band", "#252c35"),
-    PAPER: ("paper", "#0d1117"),
-    BLUE: ("blue", "#56b4e9"),
-    ORANGE: ("orange", "#e69f00"),
-    RED: ("red", "#ff8c5a"),
-    GREEN: ("green", "#35c79a"),
-    PURPLE: ("purple", "#e08fc0"),
-}
-# Text is measured in DejaVu Sans, which is wide, and shown in what the reader's system has.
-_READER_FONTS = "system-ui, -apple-system, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"
+__all__ = ["Plot", "business", "calibration", "segments", "show", "trend"]
+
 _MARKERS = ("o", "s", "D", "^", "v", "P")
 _VERSION_COLOURS = (BLUE, PURPLE, GREEN, ORANGE, RED, INK)
 _STATE_COLOURS = {Severity.ACT: RED, Severity.WATCH: ORANGE, Severity.OK: GREEN, Severity.UNKNOWN: SOFT}
 _STATE_MARKERS = {Severity.ACT: "^", Severity.WATCH: "D", Severity.OK: "o", Severity.UNKNOWN: "o"}
-_STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9.5,
-    "text.color": INK,
-    "axes.edgecolor": RULE,
-    "axes.facecolor": PAPER,
-    "axes.labelcolor": SOFT,
-    "axes.labelsize": 9,
-    "axes.titlesize": 11,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.titlepad": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "figure.facecolor": PAPER,
-    "grid.color": RULE,
-    "grid.linewidth": 0.7,
-    "xtick.color": SOFT,
-    "ytick.color": SOFT,
-    "xtick.labelsize": 9,
-    "ytick.labelsize": 9,
-    "legend.frameon": False,
-    "legend.fontsize": 9,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "afterlaunch",
-    "path.simplify": False,
-    "text.parse_math": False,
-}
-
-
-@dataclasses.dataclass(frozen=True, repr=False)
-class Plot:
-    """A finished plot and its description in words; any notebook can show it, whatever the backend."""
-
-    svg: str
-    alt: str
-
-    def __repr__(self) -> str:
-        """Return the description: it is what a notebook shows where it cannot show the plot."""
-        return self.alt
-
-    def _repr_mimebundle_(
-        self, include: object = None, exclude: object = None
-    ) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-        del include, exclude
-        return {"image/svg+xml": self.svg, "text/plain": self.alt}, {"image/svg+xml": {"alt": self.alt}}
 
 
 def trend(report: HealthReport) -> Plot | Text:
@@ -108,7 +53,7 @@ def trend(report: HealthReport) -> Plot | Text:
     main = sections.main_indicator(report)
     if main is None or not _known(main.history):
         return Text("There is no trend to plot: the model's main measure is not known for any month.")
-    with _figure(height=3.6) as figure:
+    with blank_figure(height=3.6) as figure:
         axes = figure.subplots()
         _draw_course(axes, main, report, by_version=True)
         _title(axes, sections.trend_title(report))
@@ -125,7 +70,7 @@ def business(report: HealthReport) -> Plot | Text:
         return Text("There is no business number to plot.")
     n_columns = min(2, len(rows))
     n_lines = math.ceil(len(rows) / n_columns)
-    with _figure(height=0.5 + 2.3 * n_lines) as figure:
+    with blank_figure(height=0.5 + 2.3 * n_lines) as figure:
         panels = figure.subplots(n_lines, n_columns, squeeze=False)
         for axes, row in zip(panels.flat, rows, strict=False):
             _draw_course(axes, row, report, by_version=False)
@@ -142,7 +87,7 @@ def calibration(report: HealthReport) -> Plot | Text:
     found = report.calibration
     if found is None:
         return Text("There is no calibration to plot: there are not enough known outcomes of both kinds.")
-    with _figure(height=4.4) as figure:
+    with blank_figure(height=4.4) as figure:
         curve, rows = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
         _draw_calibration(curve, found)
         _title(curve, sections.calibration_title(report))
@@ -168,7 +113,7 @@ def segments(report: HealthReport) -> Plot | Text:
         return Text("There is no segment to plot.")
     groups = {row.measure: [one for one in found.shown if one.measure == row.measure] for row in found.shown}
     tallest = max(len(rows) for rows in groups.values())
-    with _figure(height=1.5 + 0.32 * tallest) as figure:
+    with blank_figure(height=1.5 + 0.32 * tallest) as figure:
         figure.suptitle(
             _wrapped(sections.segments_title(report), 90), x=0.01, ha="left", fontsize=11, fontweight="bold"
         )
@@ -177,49 +122,6 @@ def segments(report: HealthReport) -> Plot | Text:
             _draw_forest(axes, rows, n_lines=tallest)
         told = "; ".join(sections.segment_in_words(row) for row in found.shown)
         return show(figure, alt=f"{sections.segments_title(report)}. {told}.")
-
-
-def show(figure: Figure, *, alt: str) -> Plot:
-    """Return a figure as a plot that a notebook shows, with its description.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        Drawn with this module's colours, so that each has its partner in dark mode.
-    alt : str
-        What the plot says, for readers who cannot see it.
-    """
-    from matplotlib import rc_context
-
-    sink = io.StringIO()
-    empty = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    with rc_context(_STYLE), warnings.catch_warnings():
-        # Names in scripts that our measuring font lacks: the reader's own fonts have them.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
-        figure.savefig(sink, format="svg", metadata=empty)
-    return Plot(svg=_with_dark_mode(sink.getvalue()), alt=alt)
-
-
-def _with_dark_mode(svg: str) -> str:
-    """Drop what stands before the root and let each colour follow the reader's scheme."""
-    body = svg[svg.index("<svg") :].replace("'DejaVu Sans'", _READER_FONTS)
-    for light, (name, _) in _IN_THE_DARK.items():
-        body = re.sub(rf"{light}\b", f"var(--{name})", body)
-    lights = ";".join(f"--{name}:{light}" for light, (name, _) in _IN_THE_DARK.items())
-    darks = ";".join(f"--{name}:{dark}" for name, dark in _IN_THE_DARK.values())
-    style = f"<style>svg{{{lights}}}@media (prefers-color-scheme: dark){{svg{{{darks}}}}}</style>"
-    end_of_root = body.index(">") + 1
-    return body[:end_of_root] + style + body[end_of_root:]
-
-
-@contextlib.contextmanager
-def _figure(*, height: float) -> Iterator[Figure]:
-    """Give a figure to draw on in our style; what is drawn after the block has matplotlib's."""
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
-    with rc_context(_STYLE):
-        yield Figure(figsize=(WIDTH_IN, height), layout="constrained")
 
 
 def _title(axes: Axes, text: str, *, width: int = 90, size: float = 11) -> None:
