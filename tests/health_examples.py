@@ -239,7 +239,7 @@ def indicators_of(window, *, auc, caught, reviews, saving, gap, alerts, versions
         indicator(
             Area.MODEL,
             "model.calibration_gap",
-            "Calibration: observed minus predicted share",
+            "Calibration gap",
             gap,
             bounds=(-2.9, 2.4),
             target=Range(lower=-2.0, upper=2.0),

@@ -11,10 +11,13 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from afterlaunch.errors import DataError
 from afterlaunch.params import safe_name
+
+if TYPE_CHECKING:
+    from afterlaunch.render.markup import Text
 
 RUN_FOLDER_VARIABLE = "AFTERLAUNCH_RUN_DIR"
 _CHUNK_BYTES = 1 << 20
@@ -83,7 +86,7 @@ class HashMemory(Protocol):
         """Remember the hash of this state of the file."""
 
 
-def export(report: Exportable, stem: str) -> str:
+def export(report: Exportable, stem: str) -> Text:
     """Write ``<stem>.json`` into the folder of the run, and say in a sentence what was done.
 
     A notebook calls this in its last cell. Without a run (in JupyterLab, or under plain Papermill) nothing is
@@ -98,18 +101,20 @@ def export(report: Exportable, stem: str) -> str:
 
     Returns
     -------
-    str
+    Text
         The sentence to show.
     """
+    from afterlaunch.render.markup import Text
+
     folder = os.environ.get(RUN_FOLDER_VARIABLE)
     file_name = f"{safe_name(stem, what='stem')}.json"
     if not folder:
-        return (
+        return Text(
             f"Nothing was written: {file_name} is written by a run of its own. "
             f"To publish this report: afterlaunch run {stem} --model MODEL --period YYYY-MM"
         )
     write_json(Path(folder) / file_name, report.to_json())
-    return f"The result was written to {file_name}."
+    return Text(f"The result was written to {file_name}.")
 
 
 def write_json(path: Path, mapping: Mapping[str, object]) -> None:

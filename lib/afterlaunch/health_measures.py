@@ -143,7 +143,7 @@ PERFORMANCE: tuple[HealthMeasure, ...] = (
 )
 CALIBRATION_GAP = HealthMeasure(
     name="calibration_gap",
-    title="Calibration: observed minus predicted share",
+    title="Calibration gap",
     unit="pp",
     direction=Direction.INSIDE,
     decimals=1,

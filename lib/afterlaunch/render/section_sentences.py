@@ -154,7 +154,11 @@ def calibration_title(report: HealthReport) -> str:
         return "Predicted and observed shares"
     if found.gap.ci_lower > 0:
         return "Scores are too low on average"
-    return "Scores are too high on average" if found.gap.ci_upper < 0 else "Scores are right on average"
+    return (
+        "Scores are too high on average"
+        if found.gap.ci_upper < 0
+        else "Scores are not clearly off on average"
+    )
 
 
 def bin_reading(one: CalibrationBin) -> str:
@@ -331,7 +335,7 @@ def same_rows(report: HealthReport) -> Text:
     if not clear:
         return Text(f"{basis} No measure separates them beyond its 95 % interval.")
     told = "; ".join(_same_rows_difference(row) for row in clear)
-    return Text(f"{basis} {pair.champion} minus {pair.other}: {told}.")
+    return Text(f"{basis} Clearly different, {pair.champion} against {pair.other}: {told}.")
 
 
 def _same_rows_difference(row: Comparison) -> str:
@@ -340,4 +344,24 @@ def _same_rows_difference(row: Comparison) -> str:
     if difference is None or row.previous is None:
         return f"{row.title}: {reading(row)}"
     interval = written.of_differences.interval(difference.ci_lower, difference.ci_upper)
-    return f"{row.title} {written.signed(difference.value)} (95 % interval {interval}), {reading(row)}"
+    both = f"{written.short(row.current.value)} against {written.full(row.previous.value)}"
+    apart = f"difference {written.signed(difference.value)}, 95 % interval {interval}"
+    return f"{row.title} {both}, {reading(row)} ({apart})"
+
+
+def better_version(report: HealthReport) -> str:
+    """Say which of two versions did clearly better on the same rows, by the first measure that shows it; else empty."""
+    pair = report.same_rows
+    clear = [row for row in pair.measures if reading(row) in {BETTER, WORSE}] if pair else []
+    if pair is None or not clear or clear[0].previous is None:
+        return ""
+    row, previous = clear[0], clear[0].previous
+    written = NumberFormat(unit=row.current.unit, decimals=row.decimals)
+    now, other = written.full(row.current.value), written.full(previous.value)
+    if reading(row) == WORSE:
+        told = f"{pair.other} would have done better: {row.title} {other} instead of {now}"
+    else:
+        told = (
+            f"{pair.champion} did better than {pair.other} would have: {row.title} {now} instead of {other}"
+        )
+    return f"On the same {report.case_noun} {told}."

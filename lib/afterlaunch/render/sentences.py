@@ -25,6 +25,7 @@ from afterlaunch.render.indicator_sentences import in_short, reason, state_reaso
 from afterlaunch.render.markup import Points, Text
 from afterlaunch.render.numbers import NumberFormat, count
 from afterlaunch.render.section_sentences import (
+    better_version,
     business,
     calibration,
     contradiction,
@@ -107,10 +108,16 @@ def verdict_story(report: HealthReport) -> str:
         calm = "Nothing that was measured left its usual range for the worse or missed a target."
         return f"{calm} {beside}".strip()
     worst = [row for row in report.indicators if row.severity is severity]
-    named = "; ".join(in_short(row) for row in worst[:MAX_NAMED_IN_STORY])
+    named = "; ".join(within_sentence(in_short(row), i) for i, row in enumerate(worst[:MAX_NAMED_IN_STORY]))
     n_more = len(worst) - MAX_NAMED_IN_STORY
     more = f"; and {n_more} more in the table" if n_more > 0 else ""
     return f"{named}{more}. {beside}".strip()
+
+
+def within_sentence(text: str, place: int) -> str:
+    """Begin a clause with a small letter when it is not the first of its sentence and not an acronym."""
+    is_word = len(text) > 1 and text[1].islower()
+    return text[0].lower() + text[1:] if place and is_word else text
 
 
 def _contradiction(report: HealthReport) -> str:
@@ -165,7 +172,11 @@ def _unusual_behind(row: Indicator) -> str:
 def changes(report: HealthReport) -> Points:
     """Say what changed since last month, a new version first, and that nothing else did."""
     month = month_beside(report.previous_window, report.window)
-    told = [version_change(report)] if version_change(report) else []
+    told = (
+        [one for one in (version_change(report), better_version(report)) if one]
+        if version_change(report)
+        else []
+    )
     if not report.previous_versions:
         told.append(f"There are no rows of {month} to compare with.")
     told += [sentence(f"{change_in_words(change)}{_against_usual(change)}.") for change in report.changes]

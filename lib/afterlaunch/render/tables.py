@@ -40,6 +40,10 @@ _READINGS = {
     sections.CHANGED: State(symbol="◆", word="changed", class_="watch"),
     sections.UNCLEAR: State(symbol="●", word="no clear change", class_="unknown"),
 }
+_SAME_ROWS_READINGS = _READINGS | {
+    sections.CHANGED: State(symbol="◆", word="different", class_="watch"),
+    sections.UNCLEAR: State(symbol="●", word="not clearly different", class_="unknown"),
+}
 
 
 def title_block(report: HealthReport) -> Markup:
@@ -303,7 +307,7 @@ def _same_rows_row(row: Comparison) -> Markup:
         value_cell(row.current, written, strong=True),
         value_cell(row.previous, written) if row.previous else number_cell("not measured"),
         number_cell(written.signed(difference.value) if difference else "not measured", interval),
-        element("td", _READINGS[sections.reading(row)].markup()),
+        element("td", _SAME_ROWS_READINGS[sections.reading(row)].markup()),
     )
 
 
