@@ -207,7 +207,7 @@ def _failure_table(source: str, failures: tuple[Failure, ...]) -> str:
             failure.check,
             failure.column,
             "" if failure.n_rows is None else f"{failure.n_rows:,}",
-            "" if failure.share is None else f"{failure.share:.2%}",
+            _share(failure.share),
             "; ".join(failure.examples),
             failure.allowed,
         )
@@ -227,3 +227,9 @@ def _failure_table(source: str, failures: tuple[Failure, ...]) -> str:
             "Mend the data, or correct the roles and ranges in the model's model.yaml, and run again.",
         ]
     )
+
+
+def _share(share: float | None) -> str:
+    if share is None:
+        return ""
+    return "<0.01%" if 0 < share < 0.0001 else f"{share:.2%}"
