@@ -98,6 +98,10 @@ class Engine(Protocol):
         """Name a SELECT, so that later queries can read it."""
         ...
 
+    def keep(self, name: str, select: str) -> None:
+        """Name a SELECT and keep its rows, which several queries will read."""
+        ...
+
     def query(self, sql: str) -> pd.DataFrame:
         """Run a SELECT and return its rows: int64, float64, bool, str or datetime64 columns."""
         ...
@@ -222,6 +226,10 @@ class DuckDB:
     def create_view(self, name: str, select: str) -> None:
         """Name a SELECT."""
         self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {select}")
+
+    def keep(self, name: str, select: str) -> None:
+        """Name a SELECT and keep its rows; what does not fit into memory is spilled."""
+        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {select}")
 
     def query(self, sql: str) -> pd.DataFrame:
         """Run a SELECT; see :meth:`Engine.query`."""
@@ -383,6 +391,10 @@ class Spark:
     def create_view(self, name: str, select: str) -> None:
         """Name a SELECT."""
         self._session.sql(select).createOrReplaceTempView(name)
+
+    def keep(self, name: str, select: str) -> None:
+        """Name a SELECT and keep its rows in the cluster's memory and on its disks."""
+        self._session.sql(select).persist().createOrReplaceTempView(name)
 
     def query(self, sql: str) -> pd.DataFrame:
         """Run a SELECT; see :meth:`Engine.query`."""

@@ -183,6 +183,7 @@ class MonthMeasures:
     month: MonthCounts
     resamples: DaySums | None
     fresh_weights: Floats
+    _known: dict[HealthMeasure, Measurement] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(cls, month: MonthCounts, resampling: Resampling) -> MonthMeasures:
@@ -200,6 +201,11 @@ class MonthMeasures:
 
     def measure(self, measure: HealthMeasure) -> Measurement:
         """Return a measure of the month with its n and interval, or the reason why there is none."""
+        if measure not in self._known:
+            self._known[measure] = self._measured(measure)
+        return self._known[measure]
+
+    def _measured(self, measure: HealthMeasure) -> Measurement:
         month = self.month
         if month.n_judged == 0 or self.resamples is None:
             return unknown(measure.name, measure.unit, month.window.title, reason=why_not_judged(month))

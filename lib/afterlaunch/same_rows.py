@@ -72,17 +72,17 @@ def compare_same_rows(
 def _most_frequent_pair(log: ScoringLog, window: Window) -> tuple[str, str] | None:
     if log.setup.shadow_scores is None:
         return None
-    log.engine.create_view(
+    inside = f"scored_at >= {instant_literal(window.start)} AND scored_at < {instant_literal(window.end)}"
+    log.engine.keep(
         "shadowed_cases",
         "SELECT judged_cases.*, shadow_rows.model_version AS other_version, shadow_rows.score AS other_score "
         f"FROM {judged_view(log)} JOIN shadow_rows ON judged_cases.case_id = shadow_rows.case_id "
         "WHERE judged = 1 AND judged_cases.model_version <> shadow_rows.model_version "
-        f"AND NOT ({trained_on_sql(log.setup, 'shadow_rows.model_version')})",
+        f"AND {inside} AND NOT ({trained_on_sql(log.setup, 'shadow_rows.model_version')})",
     )
     keys = (Key(name="champion", sql="model_version"), Key(name="other", sql="other_version"))
     n_rows = (count_where("n", "judged = 1"),)
-    inside = f"scored_at >= {instant_literal(window.start)} AND scored_at < {instant_literal(window.end)}"
-    (pairs,) = aggregate(log.engine, "shadowed_cases", (Cut(keys=keys, totals=n_rows),), where=inside)
+    (pairs,) = aggregate(log.engine, "shadowed_cases", (Cut(keys=keys, totals=n_rows),))
     if pairs.empty:
         return None
     most = pairs.sort_values(["n", "champion", "other"], ascending=[False, True, True]).iloc[0]

@@ -179,7 +179,8 @@ class ScoringLog:
         known_until = as_of or _day_after_last_outcome(setup, engine)
         engine.create_view("cases", _cases(setup, known_until))
         facts = engine.query(
-            "SELECT count(*) AS n, min(scored_at) AS first, max(scored_at) AS last FROM cases"
+            "SELECT count(*) AS n, min(scored_at) AS first, max(scored_at) AS last FROM log_rows "
+            f"WHERE scored_at < {instant_literal(known_until)}"
         ).iloc[0]
         if not facts["n"]:
             raise DataError(

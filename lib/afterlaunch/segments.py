@@ -105,6 +105,15 @@ class _Side:
         """Days with rows: on fewer than :data:`MIN_BLOCKS` an interval over days means nothing."""
         return int(np.count_nonzero((self.positive + self.negative).sum(axis=-1)))
 
+    def coarse(self) -> _Side:
+        """Join every four bins: fine enough for the spread of ROC AUC over draws, at a quarter of the cost."""
+        starts = np.arange(0, self.negative.shape[1], 4)
+        return _Side(
+            negative=np.add.reduceat(self.negative, starts, axis=1),
+            positive=np.add.reduceat(self.positive, starts, axis=1),
+            sum_score=self.sum_score,
+        )
+
     def weighted(self, weights: Floats) -> _Side:
         return _Side(
             negative=weights @ self.negative,
@@ -168,7 +177,7 @@ def _is_large(side: _Side, policy: SegmentPolicy) -> bool:
 def _compare(pair: _Pair, weights: Floats, n_days: int) -> list[Segment]:
     once = np.ones((1, n_days))
     segment, rest = pair.weighted(once).measures(), pair.rest.weighted(once).measures()
-    resampled, resampled_rest = pair.weighted(weights).measures(), pair.rest.weighted(weights).measures()
+    resampled, resampled_rest = (side.coarse().weighted(weights).measures() for side in (pair, pair.rest))
     rows = []
     for name, (title, unit) in _TITLES.items():
         difference = float(segment[name][0] - rest[name][0])

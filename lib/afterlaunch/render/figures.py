@@ -109,6 +109,11 @@ def show(figure: Figure, *, alt: str) -> Plot:
     with rc_context(_STYLE), warnings.catch_warnings():
         # Names in scripts that our measuring font lacks: the reader's own fonts have them.
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+        # Laid out here and then no more: saving a figure that lays itself out draws it twice.
+        layout = figure.get_layout_engine()
+        if layout is not None:
+            layout.execute(figure)
+            figure.set_layout_engine(None)
         figure.savefig(sink, format="svg", metadata=empty)
     return Plot(svg=_with_dark_mode(sink.getvalue()), alt=alt)
 

@@ -134,9 +134,7 @@ def _wrapped(text: str, width: int) -> str:
 
 def _axis_label(row: Indicator) -> str:
     unit = row.finding.measurement.unit
-    return {"share": "share, %", "pp": "percentage points", "score": "score", "ratio": "ratio"}.get(
-        unit, unit
-    )
+    return {"share": "share, %", "pp": "percentage points", "score": row.title}.get(unit, unit)
 
 
 def _known(points: Iterable[MonthPoint]) -> list[MonthPoint]:
