@@ -125,6 +125,12 @@ def test_every_number_falls_in_exactly_one_bin_and_greater_ones_never_in_a_lower
     assert (np.diff(codes[~missing][np.argsort(as_floats[~missing], kind="stable")]) >= 0).all()
 
 
+def test_the_largest_number_of_all_has_a_bin():
+    largest = np.finfo(np.float64).max
+    bins = Bins.of_numbers([largest])
+    assert bins.assign([0.0, largest, np.inf]).tolist() == [0, 1, 1]
+
+
 @modest
 @given(st.lists(st.integers(0, 20), min_size=2, max_size=60).filter(lambda v: len(set(v)) > 1))
 def test_no_bin_is_empty_on_the_reference(reference):

@@ -1,7 +1,5 @@
 """The same SQL text on Spark: every count and sum of a report is what DuckDB gives. Skipped without pyspark."""
 
-import dataclasses
-
 import pytest
 
 pytest.importorskip("pyspark", reason="pyspark is not installed (pip install 'afterlaunch[spark]')")
@@ -10,6 +8,7 @@ from afterlaunch.contract import ContractError
 from afterlaunch.engine import DuckDB, Spark
 from afterlaunch.health_measures import Resampling
 from afterlaunch.monthly_health import monthly_health
+from afterlaunch.records import to_plain
 from afterlaunch.scoring_log import ScoringLog
 from afterlaunch.windows import Window
 from test_monthly_health import LABELS, MONEY, POLICY, V1
@@ -40,7 +39,7 @@ def test_a_report_on_spark_equals_the_report_on_duckdb(spark, tmp_path):
             )
         )
     duckdb.close()
-    assert dataclasses.asdict(reports[0]) == dataclasses.asdict(reports[1])
+    assert to_plain(reports[0]) == to_plain(reports[1])
 
 
 def test_the_contract_on_spark_tells_the_failures_that_duckdb_tells(spark, tmp_path):

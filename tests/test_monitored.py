@@ -28,8 +28,8 @@ def edit(project, name, before, after):
 
 def test_the_shipped_model_passes_its_check(project):
     assert check("flight_claims", root=project) == (
-        "Flight-delay cover screening (flight_claims): 335,601 flights from 2013-01-01 to 2013-12-31 keep the contract; "
-        "versions v1, v2; 3 KPIs; outcomes complete until 2014-01-01."
+        "Flight-delay cover screening (flight_claims): 335,601 flights from 2013-01-01 to 2013-12-31 keep the "
+        "contract; versions v1, v2; 3 KPIs; outcomes complete until 2014-01-01."
     )
 
 

@@ -106,7 +106,7 @@ def test_a_month_without_value_that_is_no_training_month_is_called_not_measured(
 
 
 def test_axes_name_their_units():
-    assert "score" in words_of(plots.trend(examples.healthy()))
+    assert "Ranking quality (ROC AUC)" in words_of(plots.trend(examples.healthy()))
     words = words_of(plots.business(examples.healthy()))
     assert {"share, %", "ratio", "USD per 1,000 flights", "1,200"} <= set(words)
     assert {"observed share", "share of rows", "predicted share (mean score of the bin)"} <= set(

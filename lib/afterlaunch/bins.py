@@ -115,7 +115,8 @@ class Bins:
         whole = values.size > 0 and bool(np.all((values % 1 == 0) & (np.abs(values) < _LARGEST_COUNTED)))
         if values.size == 1:
             only = float(values[0])
-            edges = [only, only + 1.0 if whole else math.nextafter(only, math.inf)]
+            above = only + 1.0 if whole else math.nextafter(only, math.inf)
+            edges = [only, above] if math.isfinite(above) else [only]
         elif values.size <= n_bins:
             edges = values[1:].tolist()
         else:
