@@ -10,7 +10,7 @@ from sklearn import metrics
 from afterlaunch.engine import DuckDB, Source
 from afterlaunch.errors import DataError, ParameterError
 from afterlaunch.findings import Direction, Severity
-from afterlaunch.health_counts import Amounts
+from afterlaunch.health_counts import Amounts, read_health_counts
 from afterlaunch.health_measures import Resampling
 from afterlaunch.health_policy import HealthPolicy, IndicatorPolicy
 from afterlaunch.health_report import HealthReport, Labels
@@ -328,3 +328,17 @@ def test_a_report_survives_json(tmp_path):
     plain = to_plain(report)
     text = json.dumps(plain, allow_nan=False)
     assert to_plain(from_plain(HealthReport, json.loads(text), where="report")) == plain
+
+
+def test_very_many_rows_are_counted_on_a_fine_grid_of_log_odds(tmp_path, monkeypatch):
+    log = World(seed=3, n_months=2, n_per_day=300).log()
+    exact = by_title(report_on(tmp_path, log, period="2023-02"))["Ranking quality (ROC AUC)"].value
+    monkeypatch.setattr("afterlaunch.health_counts.MAX_EXACT_ROWS", 10)
+    engine = DuckDB()
+    opened = ScoringLog.validated(toy_setup(versions={"v1": V1}), engine=engine, root=tmp_path)
+    month = Window.parse("2023-02")
+    (counted,) = read_health_counts(opened, first=month, last=month, money=MONEY).months
+    engine.close()
+    assert counted.scores.n == counted.n_judged == 28 * 300
+    assert counted.scores.score.size < 0.6 * counted.scores.n
+    assert counted.scores.roc_auc() == pytest.approx(exact, abs=1e-5)

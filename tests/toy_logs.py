@@ -102,7 +102,7 @@ class World:
         n_days = sum(_days_in_month(2023 + m // 12, m % 12 + 1) for m in range(self.n_months))
         n = self.n_per_day * n_days
         at = pd.Timestamp("2023-01-01") + pd.to_timedelta(
-            np.arange(n) * (24 * 60 // self.n_per_day), unit="min"
+            np.arange(n) * (24 * 3600 // self.n_per_day), unit="s"
         )
         last = at >= pd.Timestamp(2023 + (self.n_months - 1) // 12, (self.n_months - 1) % 12 + 1, 1)
         day_effect = random.normal(0, 0.15, n_days)[np.arange(n) // self.n_per_day]
