@@ -12,14 +12,13 @@ import numpy.typing as npt
 from afterlaunch import performance
 from afterlaunch.findings import Direction, Measurement
 from afterlaunch.health_counts import DaySums, MonthCounts
-from afterlaunch.kpis import Kpi
+from afterlaunch.kpis import ANYWHERE, Kpi
 from afterlaunch.performance import ScoreCounts
 from afterlaunch.ranges import Range
 from afterlaunch.uncertainty import Interval, NoInterval, block_interval, block_weights
 
 Floats = npt.NDArray[np.float64]
 SHARE = Range(lower=0, upper=1)
-ANYWHERE = Range()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -172,7 +171,7 @@ def kpi_measure(kpi: Kpi, place: int) -> HealthMeasure:
         direction=kpi.direction,
         decimals=kpi.decimals,
         of_sums=of_sums,
-        bounds=SHARE if kpi.unit == "share" else Range(),
+        bounds=SHARE if kpi.unit == "share" else kpi.bounds,
     )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from afterlaunch.contract import number_literal
 from afterlaunch.errors import ParameterError, did_you_mean
 from afterlaunch.findings import Direction
+from afterlaunch.ranges import Range
 
 _OPERATORS: Mapping[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 _COMPARISONS: Mapping[type[ast.cmpop], str] = {
@@ -23,6 +24,7 @@ _COMPARISONS: Mapping[type[ast.cmpop], str] = {
     ast.Eq: "=",
     ast.NotEq: "<>",
 }
+ANYWHERE = Range()
 CASE_NAMES = ("decision", "outcome", "score")
 
 
@@ -40,6 +42,8 @@ class Kpi:
         Such as ``"share"`` or ``"USD per 1,000 flights"``.
     direction : Direction
         Which way is better.
+    bounds : Range
+        Where values can lie at all, such as 0 and above: a usual range is not shown beyond.
     """
 
     name: str
@@ -49,6 +53,7 @@ class Kpi:
     unit: str
     direction: Direction
     per: float = 1.0
+    bounds: Range = ANYWHERE
     decimals: int = 3
 
     def __post_init__(self) -> None:
