@@ -342,3 +342,15 @@ def test_very_many_rows_are_counted_on_a_fine_grid_of_log_odds(tmp_path, monkeyp
     assert counted.scores.n == counted.n_judged == 28 * 300
     assert counted.scores.score.size < 0.6 * counted.scores.n
     assert counted.scores.roc_auc() == pytest.approx(exact, abs=1e-5)
+
+
+def test_a_day_that_only_rare_segment_values_have_is_no_obstacle(tmp_path):
+    log = World(seed=8, n_months=2, n_per_day=60).log()
+    log["region"] = "region " + (log["claim"] % 50).astype("str")
+    lonely = log["at"].dt.date == dt.date(2023, 2, 10)
+    log.loc[lonely, "region"] = "seen on one day only"
+    log = log[~lonely | (log["claim"] % 60 == 0)]
+    report = report_on(tmp_path, log, period="2023-02")
+    assert report.limits.n_days_judged == 28
+    assert report.segments.n_compared == 0
+    assert report.segments.n_too_small > 0

@@ -88,7 +88,7 @@ class MonthCounts:
 
     ``fresh`` holds rows by day that need no outcome; ``days`` holds judged rows by day; ``scores`` counts judged rows
     per score value; ``n_missing`` counts missing values per feature over all rows; ``bins`` is the stretch of
-    :data:`SCORE_GRID` that ``days`` covers.
+    :data:`SCORE_GRID` that ``days`` covers, and ``judged_days`` numbers its days from 0, the first of the month.
     """
 
     window: Window
@@ -98,7 +98,7 @@ class MonthCounts:
     n_maturing: int
     n_without_outcome: int
     n_days_with_rows: int
-    n_days_judged: int
+    judged_days: npt.NDArray[np.int64]
     versions: Mapping[str, VersionDays]
     n_missing: Mapping[str, int]
     fresh: FreshDays
@@ -323,7 +323,7 @@ def _month_counts(
         n_maturing=int(rows["n_maturing"].sum()),
         n_without_outcome=int(rows["n_without_outcome"].sum()),
         n_days_with_rows=int(rows["day"].nunique()),
-        n_days_judged=int(rows.loc[rows["n_judged"] > 0, "day"].nunique()),
+        judged_days=np.unique(_place(rows.loc[rows["n_judged"] > 0, "day"], month)),
         versions=versions,
         n_missing={name: int(rows[f"n_missing_{column}"].sum()) for name, column in features},
         fresh=_fresh_days(rows, month),

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from afterlaunch import performance
+from afterlaunch.calibration import calibration_gap, observed_expected_ratio
 from afterlaunch.findings import Direction, Measurement
 from afterlaunch.health_counts import DaySums, MonthCounts
 from afterlaunch.kpis import ANYWHERE, Kpi
@@ -146,7 +147,7 @@ CALIBRATION_GAP = HealthMeasure(
     unit="pp",
     direction=Direction.INSIDE,
     decimals=1,
-    of_sums=lambda sums: 100 * _ratio(sums.n_positive - sums.sum_score, sums.n),
+    of_sums=lambda sums: 100 * np.asarray(calibration_gap(sums.n_positive, sums.sum_score, sums.n)),
 )
 OBSERVED_EXPECTED = HealthMeasure(
     name="observed_expected_ratio",
@@ -154,7 +155,7 @@ OBSERVED_EXPECTED = HealthMeasure(
     unit="ratio",
     direction=Direction.INSIDE,
     decimals=2,
-    of_sums=lambda sums: _ratio(sums.n_positive, sums.sum_score),
+    of_sums=lambda sums: np.asarray(observed_expected_ratio(sums.n_positive, sums.sum_score)),
 )
 
 

@@ -145,7 +145,7 @@ def limits_of(history: History, indicators: tuple[Indicator, ...]) -> Limits:
         not_measured=tuple(i.title for i in indicators if not i.finding.measurement.is_known),
         n_maturing=month.n_maturing,
         n_without_outcome=month.n_without_outcome,
-        n_days_judged=month.n_days_judged,
+        n_days_judged=month.days.n_days,
         n_days=month.window.n_days,
         usual_range_months=len(base),
         usual_range_versions=tuple(dict.fromkeys(name for m in base for name in m.month.versions)),

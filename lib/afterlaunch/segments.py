@@ -8,10 +8,11 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from afterlaunch.calibration import calibration_gap
 from afterlaunch.health_counts import MonthCounts, SegmentDays
 from afterlaunch.health_measures import Resampling
 from afterlaunch.health_report import Segment, Segments
-from afterlaunch.performance import ratio, roc_auc
+from afterlaunch.performance import roc_auc
 from afterlaunch.uncertainty import MIN_BLOCKS, Interval, block_interval, block_p_value, block_weights, holm
 
 Floats = npt.NDArray[np.float64]
@@ -126,7 +127,7 @@ class _Side:
         n = n_positive + self.negative.sum(axis=-1)
         return {
             "roc_auc": np.asarray(roc_auc(self.negative, self.positive)),
-            "calibration_gap": 100 * np.asarray(ratio(n_positive - self.sum_score, n)),
+            "calibration_gap": 100 * np.asarray(calibration_gap(n_positive, self.sum_score, n)),
         }
 
 
@@ -139,7 +140,7 @@ class _Pair(_Side):
 
 def month_days(month: MonthCounts, segments: tuple[SegmentDays, ...]) -> list[_Pair]:
     """Pair each segment with the rest of the month, on the days that have judged rows."""
-    seen = np.array(sorted(_judged_days(segments)), dtype=np.int64)
+    seen = month.judged_days
     pairs = []
     for segment in segments:
         negative, positive = segment.n_negative_by_bin[seen], segment.n_positive_by_bin[seen]
@@ -159,14 +160,6 @@ def month_days(month: MonthCounts, segments: tuple[SegmentDays, ...]) -> list[_P
             )
         )
     return pairs
-
-
-def _judged_days(segments: tuple[SegmentDays, ...]) -> set[int]:
-    return {
-        int(day)
-        for segment in segments
-        for day in np.flatnonzero((segment.n_negative_by_bin + segment.n_positive_by_bin).sum(axis=-1))
-    }
 
 
 def _is_large(side: _Side, policy: SegmentPolicy) -> bool:

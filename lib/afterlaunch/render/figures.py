@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH_IN = 8.0
-POINTS_PER_INCH = 72
 # Each colour of a plot and what it becomes in dark mode. The strong ones are those of Okabe and Ito (2008),
 # "Color Universal Design", darkened or lightened until they stand out from their paper.
 INK, SOFT, RULE, BAND, PAPER = "#1f2328", "#59636e", "#d5dae0", "#e6eaef", "#ffffff"
