@@ -75,7 +75,10 @@ def test_a_run_that_fails_says_so_on_standard_error_alone(project, capsys):
 
 
 UNUSABLE = "afterlaunch: params/flight_claims/monthly_health.yaml with"
-UNKNOWN_MODEL = "There is no model 'flight_claim'. Did you mean 'flight_claims'? Known models: flight_claims."
+UNKNOWN_MODEL = (
+    "There is no model 'flight_claim'. Did you mean 'flight_claims'? "
+    "Known models: claims_screening, flight_claims."
+)
 NAME_VALUE = "allowed is NAME=VALUE, such as n_resamples=1000."
 REFUSED = {
     "a misspelt parameter": (
@@ -136,7 +139,7 @@ def test_what_is_refused_gives_one_clear_message_and_changes_nothing(project, ca
 
 def test_the_list_shows_notebooks_with_their_question_models_and_reports(project, capsys):
     notebooks = "Notebooks\n  monthly_health     Is it well?\n"
-    rest = "Models\n  flight_claims\nPublished reports\n  none yet\n"
+    rest = "Models\n  claims_screening\n  flight_claims\nPublished reports\n  none yet\n"
     assert call(capsys, "list") == (0, notebooks + rest, "")
 
 

@@ -16,7 +16,7 @@ from afterlaunch.health_policy import HealthPolicy, IndicatorPolicy
 from afterlaunch.health_report import HealthReport, Labels
 from afterlaunch.kpis import Kpi
 from afterlaunch.model_version import ModelVersion
-from afterlaunch.monthly_health import monthly_health
+from afterlaunch.monthly_health import Sources, monthly_health
 from afterlaunch.ranges import Range
 from afterlaunch.records import from_plain, to_plain
 from afterlaunch.scoring_log import ScoringLog, ShadowTable
@@ -51,7 +51,7 @@ def report_on(folder, log, *, period="2024-01", policy=POLICY, money=MONEY, as_o
     given = {"versions": {"v1": V1}} | setup
     opened = ScoringLog.validated(toy_setup(**given), engine=engine, root=folder, as_of=as_of)
     report = monthly_health(
-        opened,
+        Sources(log=opened),
         window=Window.parse(period),
         money=money,
         policy=policy,
@@ -213,7 +213,7 @@ def report_on_files(folder, log, lost):
     log.loc[~lost, ["claim", "outcome", "known_at"]].to_parquet(folder / "outcomes.parquet")
     opened = ScoringLog.validated(setup, engine=engine, root=folder)
     return monthly_health(
-        opened,
+        Sources(log=opened),
         window=Window.parse("2023-06"),
         money=MONEY,
         policy=POLICY,

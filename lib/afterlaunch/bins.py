@@ -313,6 +313,20 @@ class ScoreGrid:
         lowest = -self.n_bins // 2
         return np.asarray(np.clip(step, lowest, -lowest - 1), dtype=np.int64) - lowest
 
+    def lower(self, index: npt.ArrayLike) -> Floats:
+        """Return the score at the lower end of each bin; at ``n_bins``, that at the upper end of the last one.
+
+        Examples
+        --------
+        >>> ScoreGrid().lower([640]).tolist()
+        [0.5]
+        """
+        from scipy import special
+
+        return np.asarray(
+            special.expit(np.asarray(index) / self.steps_per_logit - self.limit_logit), np.float64
+        )
+
     def midpoint(self, index: npt.ArrayLike) -> Floats:
         """Return the score in the middle (of log-odds) of each bin.
 

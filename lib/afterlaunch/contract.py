@@ -9,6 +9,10 @@ from afterlaunch.engine import Engine
 from afterlaunch.errors import DataError, did_you_mean
 from afterlaunch.ranges import Range
 
+IDS = ("integer", "text")
+NUMBERS = ("integer", "number")
+FLAGS = ("integer", "boolean")
+INSTANTS = ("instant", "zoned_instant", "date")
 _N_EXAMPLES = 3
 
 
@@ -75,6 +79,25 @@ def _words(kind: str) -> str:
     return names.get(kind, kind)
 
 
+def typed_column(
+    engine: Engine, name: str | None, kinds: Mapping[str, str], sql_type: str, *, time_zone: str = "UTC"
+) -> str:
+    """Return the SQL of a user's column as a type of ours: NaN is NULL there, times are local ones.
+
+    A column that is not there, or has no role, is NULL.
+    """
+    if name is None or name not in kinds:
+        return f"CAST(NULL AS {sql_type})"
+    quoted = engine.quote(name)
+    if kinds[name] == "number":
+        quoted = f"CASE WHEN isnan({quoted}) THEN NULL ELSE {quoted} END"
+    if kinds[name] == "zoned_instant":
+        quoted = engine.local_time(quoted, time_zone)
+    if kinds[name] == "boolean":
+        quoted = f"CAST({quoted} AS INT)"
+    return f"CAST({quoted} AS {sql_type})"
+
+
 def missing(column: str, name: str) -> tuple[Check, ...]:
     """Return the check that every row has a value."""
     return (
@@ -134,12 +157,17 @@ def number_literal(value: float) -> str:
     return text if "e" in text else f"{text}e0"
 
 
-def row_failures(engine: Engine, view: str, checks: list[Check], *, unique: str = "") -> Iterator[Failure]:
-    """Scan a view once and yield every check that rows fail; ``unique`` names the id column, each once."""
+def row_failures(
+    engine: Engine, view: str, checks: list[Check], *, unique: str = "", id_name: str = "case_id"
+) -> Iterator[Failure]:
+    """Scan a view once and yield every check that rows fail.
+
+    ``id_name`` is the view's id, which examples show; ``unique`` names the user's id column when each may come once.
+    """
     counts = [
         f"CAST(coalesce(count_if({check.bad}), 0) AS BIGINT) AS bad_{i}" for i, check in enumerate(checks)
     ]
-    distinct = ["count(case_id) - count(DISTINCT case_id) AS n_repeated"] if unique else []
+    distinct = [f"count({id_name}) - count(DISTINCT {id_name}) AS n_repeated"] if unique else []
     scan = engine.query(f"SELECT count(*) AS n_rows, {', '.join([*counts, *distinct])} FROM {view}").iloc[0]
     n_rows = int(scan["n_rows"])
     if not n_rows:
@@ -156,7 +184,7 @@ def row_failures(engine: Engine, view: str, checks: list[Check], *, unique: str 
         n_bad = int(scan[f"bad_{i}"])
         if n_bad:
             examples = _examples(
-                engine, f"SELECT case_id, {check.value} AS bad_value FROM {view} WHERE {check.bad}"
+                engine, f"SELECT {id_name} AS id, {check.value} AS bad_value FROM {view} WHERE {check.bad}"
             )
             yield Failure(
                 check=check.check,
@@ -168,8 +196,8 @@ def row_failures(engine: Engine, view: str, checks: list[Check], *, unique: str 
             )
     if unique and int(scan["n_repeated"]):
         repeated = (
-            f"SELECT case_id, count(*) AS bad_value FROM {view} WHERE case_id IS NOT NULL "
-            "GROUP BY case_id HAVING count(*) > 1"
+            f"SELECT {id_name} AS id, count(*) AS bad_value FROM {view} WHERE {id_name} IS NOT NULL "
+            f"GROUP BY {id_name} HAVING count(*) > 1"
         )
         yield Failure(
             check="repeated",
@@ -183,11 +211,11 @@ def row_failures(engine: Engine, view: str, checks: list[Check], *, unique: str 
 
 def _examples(engine: Engine, select: str) -> tuple[str, ...]:
     rows = engine.query(
-        f"SELECT CAST(case_id AS STRING) AS case_id, CAST(bad_value AS STRING) AS bad_value FROM ({select}) AS bad "
-        f"ORDER BY case_id LIMIT {_N_EXAMPLES}"
+        f"SELECT CAST(id AS STRING) AS id, CAST(bad_value AS STRING) AS bad_value FROM ({select}) AS bad "
+        f"ORDER BY id LIMIT {_N_EXAMPLES}"
     )
-    pairs = zip(rows["case_id"].tolist(), rows["bad_value"].tolist(), strict=True)
-    return tuple(f"{_shown(case_id)}: {_shown(value)}" for case_id, value in pairs)
+    pairs = zip(rows["id"].tolist(), rows["bad_value"].tolist(), strict=True)
+    return tuple(f"{_shown(row_id)}: {_shown(value)}" for row_id, value in pairs)
 
 
 def _shown(value: object) -> str:

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from afterlaunch.errors import DataError, ParameterError, did_you_mean
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
 
 _FILE_SUFFIXES = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".gz": "csv", ".duckdb": "duckdb"}
@@ -94,6 +96,14 @@ class Engine(Protocol):
         """Return SQL that turns a zoned instant into the local time of a zone."""
         ...
 
+    def milliseconds(self, instant: str) -> str:
+        """Return SQL of the whole milliseconds from 1970 to an instant without a zone."""
+        ...
+
+    def earlier(self, instant: str, milliseconds: str) -> str:
+        """Return SQL of the instant that lies so many milliseconds before another."""
+        ...
+
     def create_view(self, name: str, select: str) -> None:
         """Name a SELECT, so that later queries can read it."""
         ...
@@ -102,8 +112,16 @@ class Engine(Protocol):
         """Name a SELECT and keep its rows, which several queries will read."""
         ...
 
+    def keep_repeated(self, name: str, view: str, keys: tuple[str, ...]) -> None:
+        """Name and keep the rows of a view that share all their keys with another row; NULL is no key."""
+        ...
+
     def query(self, sql: str) -> pd.DataFrame:
         """Run a SELECT and return its rows: int64, float64, bool, str or datetime64 columns."""
+        ...
+
+    def query_of_user(self, sql: str, *, what: str) -> pd.DataFrame:
+        """Run a SELECT that a user wrote; ``what`` says where it stands, for the message when it cannot run."""
         ...
 
     def close(self) -> None:
@@ -223,6 +241,14 @@ class DuckDB:
         """Return SQL that turns a zoned instant into local time."""
         return f"timezone({_text_literal(time_zone)}, {expression})"
 
+    def milliseconds(self, instant: str) -> str:
+        """Return SQL of the milliseconds since 1970."""
+        return f"epoch_ms({instant})"
+
+    def earlier(self, instant: str, milliseconds: str) -> str:
+        """Return SQL of an earlier instant."""
+        return f"{instant} - to_milliseconds({milliseconds})"
+
     def create_view(self, name: str, select: str) -> None:
         """Name a SELECT."""
         self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {select}")
@@ -231,10 +257,32 @@ class DuckDB:
         """Name a SELECT and keep its rows; what does not fit into memory is spilled."""
         self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {select}")
 
+    def keep_repeated(self, name: str, view: str, keys: tuple[str, ...]) -> None:
+        """Keep the rows that share their keys; see :meth:`Engine.keep_repeated`.
+
+        Grouping millions of rows by keys that hardly ever repeat costs more than all other queries on them. So only
+        the keys' hashes leave the engine, 8 bytes a row, and only rows with a repeated hash are read again.
+        """
+        known = " AND ".join(f"{key} IS NOT NULL" for key in keys)
+        hashed = f"hash({', '.join(keys)})"
+        numbers = self._connection.sql(f"SELECT {hashed} AS h FROM {view} WHERE {known}").fetchnumpy()["h"]
+        self._connection.register("repeated_hashes", _as_table("h", _repeated(numbers)))
+        self.keep(name, f"SELECT * FROM {view} WHERE {known} AND {hashed} IN (SELECT h FROM repeated_hashes)")
+        self._connection.unregister("repeated_hashes")
+
     def query(self, sql: str) -> pd.DataFrame:
         """Run a SELECT; see :meth:`Engine.query`."""
         frame: pd.DataFrame = self._connection.sql(sql).df()
         return frame
+
+    def query_of_user(self, sql: str, *, what: str) -> pd.DataFrame:
+        """Run a user's SELECT; see :meth:`Engine.query_of_user`."""
+        import duckdb
+
+        try:
+            return self.query(sql)
+        except duckdb.Error as error:
+            raise _unusable_sql(what, error) from error
 
     def close(self) -> None:
         """Close the connection and remove what was spilled."""
@@ -276,6 +324,29 @@ class DuckDB:
                 f"Data source {path!r} could not be read: {first_line} Check that the file is complete and of the kind "
                 "its ending says."
             ) from error
+
+
+def _unusable_sql(what: str, error: Exception) -> ParameterError:
+    first_line = str(error).splitlines()[0]
+    return ParameterError(f"{what} holds SQL that cannot be run: {first_line} Correct it and run again.")
+
+
+def _repeated(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Return the numbers that occur more than once, each once."""
+    import numpy as np
+
+    # Most numbers are ruled out by counting their last bits, which takes a third of the time of sorting them all.
+    n_bits = min(25, max(10, int(numbers.size).bit_length() + 3))
+    last_bits = (numbers & np.uint64((1 << n_bits) - 1)).view(np.int64)
+    maybe = numbers[np.bincount(last_bits, minlength=1 << n_bits)[last_bits] > 1]
+    values, n_times = np.unique(maybe, return_counts=True)
+    return values[n_times > 1]
+
+
+def _as_table(name: str, values: npt.NDArray[np.uint64]) -> Any:  # noqa: ANN401  # pyarrow has no types
+    import pyarrow as pa
+
+    return pa.table({name: values})
 
 
 def _adbc_connection(url: str) -> Any:  # noqa: ANN401  # ADBC's connections have no common type
@@ -388,6 +459,14 @@ class Spark:
         """Return SQL that turns a zoned instant into local time."""
         return f"CAST(from_utc_timestamp({expression}, {_text_literal(time_zone)}) AS TIMESTAMP_NTZ)"
 
+    def milliseconds(self, instant: str) -> str:
+        """Return SQL of the milliseconds since 1970; the session's zone is UTC."""
+        return f"unix_millis(CAST({instant} AS TIMESTAMP_LTZ))"
+
+    def earlier(self, instant: str, milliseconds: str) -> str:
+        """Return SQL of an earlier instant."""
+        return f"timestampadd(MILLISECOND, -CAST({milliseconds} AS BIGINT), {instant})"
+
     def create_view(self, name: str, select: str) -> None:
         """Name a SELECT."""
         self._session.sql(select).createOrReplaceTempView(name)
@@ -395,6 +474,22 @@ class Spark:
     def keep(self, name: str, select: str) -> None:
         """Name a SELECT and keep its rows in the cluster's memory and on its disks."""
         self._session.sql(select).persist().createOrReplaceTempView(name)
+
+    def keep_repeated(self, name: str, view: str, keys: tuple[str, ...]) -> None:
+        """Keep the rows that share their keys; see :meth:`Engine.keep_repeated`."""
+        by = ", ".join(keys)
+        known = " AND ".join(f"{key} IS NOT NULL" for key in keys)
+        repeated = f"SELECT {by} FROM {view} WHERE {known} GROUP BY {by} HAVING count(*) > 1"
+        self.keep(name, f"SELECT {view}.* FROM {view} LEFT SEMI JOIN ({repeated}) AS repeated USING ({by})")
+
+    def query_of_user(self, sql: str, *, what: str) -> pd.DataFrame:
+        """Run a user's SELECT; see :meth:`Engine.query_of_user`."""
+        from pyspark.errors import PySparkException
+
+        try:
+            return self.query(sql)
+        except PySparkException as error:
+            raise _unusable_sql(what, error) from error
 
     def query(self, sql: str) -> pd.DataFrame:
         """Run a SELECT; see :meth:`Engine.query`."""

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from afterlaunch.aggregates import Cut, Key, Total, aggregate, count_where, exact_sum
 from afterlaunch.bins import ScoreGrid
 from afterlaunch.contract import number_literal
-from afterlaunch.kpis import Kpi, formula_sql
+from afterlaunch.kpis import DecisionValues, Kpi, formula_sql
 from afterlaunch.performance import SMALLEST_PROBABILITY, ScoreCounts
 from afterlaunch.scoring_log import LogSetup, ScoringLog, instant_literal
 from afterlaunch.windows import Window
@@ -35,10 +35,16 @@ MAX_SEGMENT_VALUES = 40
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Amounts:
-    """The KPIs of a model and the named amounts their formulas use."""
+    """The KPIs of a model, the named amounts that formulas use, and what decisions are worth."""
 
     kpis: tuple[Kpi, ...] = ()
     amounts: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    decision_values: DecisionValues | None = None
+
+    @property
+    def formula_kpis(self) -> tuple[Kpi, ...]:
+        """The KPIs that are formulas over cases."""
+        return tuple(kpi for kpi in self.kpis if not kpi.sql)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -280,7 +286,7 @@ def _judged_totals() -> tuple[Total, ...]:
 
 def _kpi_totals(money: Amounts, log: ScoringLog) -> tuple[Total, ...]:
     totals = []
-    for i, kpi in enumerate(money.kpis):
+    for i, kpi in enumerate(money.formula_kpis):
         for role in ("numerator", "denominator"):
             value = formula_sql(getattr(kpi, role), amounts=money.amounts, columns=log.features)
             totals.append(exact_sum(f"kpi_{i}_{role}", value, where="judged = 1", digits=6))
@@ -328,7 +334,7 @@ def _month_counts(
         n_missing={name: int(rows[f"n_missing_{column}"].sum()) for name, column in features},
         fresh=_fresh_days(rows, month),
         days=_sums_by_day(
-            rows, _inside(by_day_bin, "judged_day", month), month, used=used, n_kpis=len(money.kpis)
+            rows, _inside(by_day_bin, "judged_day", month), month, used=used, n_kpis=len(money.formula_kpis)
         ),
         scores=_month_scores(_inside(by_month_score, "month", month)),
         bins=used,

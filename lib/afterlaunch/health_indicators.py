@@ -1,4 +1,4 @@
-"""The rows of the health table: each measured, held against its usual range and its target, and explained."""
+"""The rows of the health table about the business and the model, each measured, judged and explained."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from afterlaunch.findings import Direction, Finding, Measurement, Threshold
+from afterlaunch.findings import Direction
 from afterlaunch.health_counts import Amounts, DaySums
-from afterlaunch.health_history import Course, History
+from afterlaunch.health_history import History
+from afterlaunch.health_judging import IndicatorKind, change_of, judged, not_measured
 from afterlaunch.health_measures import (
     CALIBRATION_GAP,
     PERFORMANCE,
@@ -18,14 +19,16 @@ from afterlaunch.health_measures import (
     HealthMeasure,
     kpi_measure,
 )
-from afterlaunch.health_policy import HealthPolicy, IndicatorPolicy
+from afterlaunch.health_policy import HealthPolicy
 from afterlaunch.health_report import (
-    Area,
     Change,
+    Fact,
     Indicator,
     Labels,
     ModelAgainstBusiness,
+    Segments,
     Step,
+    WorstSegment,
 )
 from afterlaunch.kpis import Kpi
 from afterlaunch.performance import ratio
@@ -33,145 +36,116 @@ from afterlaunch.ranges import Range
 
 # A step since last month of less than this part of the usual range's half-width is no step.
 MIN_STEP = 0.1
-_AREAS = {"business": Area.BUSINESS, "model": Area.MODEL}
-_BY_NAME = {measure.name: measure for measure in PERFORMANCE}
-# Areas whose sources are other tables than the scoring log: what is missing to measure them.
-_OTHER_SOURCES = {
-    "speed.p95_under_peak_load": (Area.SPEED, "p95 under peak load", "ms", "no request log configured"),
-    "people.repeat_clicks": (Area.PEOPLE, "Repeat clicks", "per 1,000", "no request log configured"),
-    "complaints.ai_tickets": (
-        Area.COMPLAINTS,
-        "Tickets about the AI",
-        "per 1,000",
-        "no ticket table configured",
-    ),
-}
+ALWAYS = ("roc_auc", "calibration_gap", "alert_share")
+"""Rows about the model that every report has; other performance measures are added where the policy names them."""
+_BY_NAME = {measure.name: measure for measure in (*PERFORMANCE, CALIBRATION_GAP)}
 
 
-def known_codes(money: Amounts) -> tuple[str, ...]:
-    """Return the codes of all indicators that a report on these KPIs has."""
-    kpis = tuple(f"business.{kpi.name}" for kpi in money.kpis)
-    return (*_OTHER_SOURCES, *kpis, "model.roc_auc", "model.calibration_gap", "model.alert_share")
+def model_codes() -> tuple[str, ...]:
+    """Return the codes that a policy may name for rows about the model."""
+    return tuple(f"model.{name}" for name in dict.fromkeys((*_BY_NAME, *ALWAYS)))
 
 
-def indicators_of(
+def business_rows(
     history: History, *, money: Amounts, policy: HealthPolicy, labels: Labels
 ) -> tuple[Indicator, ...]:
-    """Return the health table's rows in their fixed order: Speed, People, Complaints, Business, Model."""
-    rows = [_not_measured(code) for code in _OTHER_SOURCES]
-    for place, kpi in enumerate(money.kpis):
+    """Return the rows of the KPIs that are formulas over cases."""
+    rows = []
+    for place, kpi in enumerate(money.formula_kpis):
         measure = kpi_measure(kpi, place)
+        kind = _kind(f"business.{kpi.name}", measure)
         behind = _explain_kpi(kpi, history, labels)
-        rows.append(_judged(f"business.{kpi.name}", measure, history.course(measure), policy, behind=behind))
-    if not money.kpis:
-        rows.append(
-            _missing_indicator("business.kpi", Area.BUSINESS, "Business KPIs", "share", "no KPI configured")
-        )
-    auc = _BY_NAME["roc_auc"]
-    ranking = (measure_change(history, "average_precision", "average precision"),)
-    rows.append(_judged("model.roc_auc", auc, history.course(auc), policy, behind=ranking))
-    observed = measure_change(
-        history, "outcome_share", f"share of {labels.case_noun} with {labels.outcome_noun}"
-    )
-    gap = (mean_score_change(history), observed)
-    rows.append(
-        _judged("model.calibration_gap", CALIBRATION_GAP, history.course(CALIBRATION_GAP), policy, behind=gap)
-    )
-    rows.append(_alert_share(history, policy, labels))
+        rows.append(judged(kind, history.course(measure, code=kind.code), policy, behind=behind))
     return tuple(rows)
 
 
-def _not_measured(code: str) -> Indicator:
-    area, title, unit, reason = _OTHER_SOURCES[code]
-    return _missing_indicator(code, area, title, unit, reason)
+def no_business_row() -> Indicator:
+    """Return the row that says that no KPI is configured."""
+    kind = IndicatorKind(code="business.kpi", title="Business KPIs", unit="share", direction=Direction.HIGHER)
+    return not_measured(kind, "no KPI configured")
 
 
-def _missing_indicator(code: str, area: Area, title: str, unit: str, reason: str) -> Indicator:
-    measurement = Measurement(
-        measure=code.split(".", 1)[1],
-        subject=title,
-        value=math.nan,
-        unit=unit,
-        n=0,
-        reason=f"not measured: {reason}",
-    )
-    threshold = Threshold(direction=Direction.LOWER)
-    return Indicator(
-        area=area, title=title, finding=Finding(code=code, measurement=measurement, threshold=threshold)
-    )
+def model_rows(
+    history: History, *, policy: HealthPolicy, labels: Labels, segments: Segments
+) -> tuple[Indicator, ...]:
+    """Return the rows about the model: ranking, calibration, alerts, and what else the policy names."""
+    observed = f"share of {labels.case_noun} with {labels.outcome_noun}"
+    explained: Mapping[str, tuple[Fact, ...]] = {
+        "roc_auc": (
+            measure_change(history, "average_precision", "average precision"),
+            *_worst_segment(segments, "roc_auc"),
+        ),
+        "calibration_gap": (
+            mean_score_change(history),
+            measure_change(history, "outcome_share", observed),
+            *_worst_segment(segments, "calibration_gap"),
+        ),
+        "f1": (
+            measure_change(history, "precision", "share of alerts that were right"),
+            measure_change(history, "recall", f"share of {labels.outcome_noun} caught"),
+        ),
+    }
+    named = {*policy.indicators, policy.main_model_measure}
+    rows = []
+    for name in dict.fromkeys((*_BY_NAME, *ALWAYS)):
+        if name == "alert_share":
+            rows.append(_alert_share(history, policy, labels))
+        elif name in ALWAYS or f"model.{name}" in named:
+            kind = _kind(f"model.{name}", _BY_NAME[name])
+            course = history.course(_BY_NAME[name], code=kind.code)
+            rows.append(judged(kind, course, policy, behind=explained.get(name, ())))
+    return tuple(rows)
 
 
-def _judged(
-    code: str, measure: HealthMeasure, course: Course, policy: HealthPolicy, *, behind: tuple[Change, ...]
-) -> Indicator:
-    held_to = policy.indicators.get(code, IndicatorPolicy())
-    usual = course.usual_range
-    threshold = Threshold(
-        direction=measure.direction,
-        usual_range=Range(lower=usual.lower, upper=usual.upper) if usual else None,
-        target_range=held_to.target,
-        min_n=held_to.min_n,
-    )
-    return Indicator(
-        area=_AREAS[code.partition(".")[0]],
+def _kind(code: str, measure: HealthMeasure) -> IndicatorKind:
+    return IndicatorKind(
+        code=code,
         title=measure.title,
-        finding=Finding(code=code, measurement=course.current, threshold=threshold),
-        previous=course.previous,
-        usual_range=usual,
-        usual_range_reason=course.usual_range_reason,
-        history=course.points,
-        behind=behind,
-        run_of_eight=course.run_of_eight,
+        unit=measure.unit,
+        direction=measure.direction,
         decimals=measure.decimals,
-        question=held_to.question,
-        owner=held_to.owner,
+        bounds=measure.bounds,
     )
+
+
+def _worst_segment(segments: Segments, measure: str) -> tuple[Fact, ...]:
+    worse = [segment for segment in segments.shown if segment.is_worse and segment.measure == measure]
+    return (WorstSegment(segment=worse[0], n_more=len(worse) - 1),) if worse else ()
 
 
 def _alert_share(history: History, policy: HealthPolicy, labels: Labels) -> Indicator:
     """Judge the alert share over all fresh rows: it needs no outcome."""
+    kind = IndicatorKind(
+        code="model.alert_share",
+        title=f"Share of {labels.case_noun} that raise an alert",
+        unit="share",
+        direction=Direction.INSIDE,
+        bounds=SHARE,
+    )
     course = history.course(
-        lambda m: m.fresh_mean("alert_share", "share", m.month.fresh.n_alerts), bounds=SHARE
+        lambda m: m.fresh_mean("alert_share", "share", m.month.fresh.n_alerts), code=kind.code, bounds=SHARE
     )
     behind = (
         mean_score_change(history),
         measure_change(history, "outcome_share", f"share of {labels.case_noun} with {labels.outcome_noun}"),
     )
-    kind = HealthMeasure(
-        name="alert_share",
-        title=f"Share of {labels.case_noun} that raise an alert",
-        unit="share",
-        direction=Direction.INSIDE,
-        decimals=1,
-        of_sums=lambda sums: sums.n_true_positive + sums.n_false_positive,
-    )
-    return _judged("model.alert_share", kind, course, policy, behind=behind)
+    return judged(kind, course, policy, behind=behind)
 
 
 def mean_score_change(history: History) -> Change:
     """Return how the mean score moved, over all fresh rows."""
+    code = "model.mean_score"
     course = history.course(
-        lambda m: m.fresh_mean("mean_score", "share", m.month.fresh.sum_score), bounds=SHARE
+        lambda m: m.fresh_mean("mean_score", "share", m.month.fresh.sum_score), code=code, bounds=SHARE
     )
-    return _as_change("model.mean_score", "mean score", course, decimals=1)
+    return change_of(code, "mean score", course, decimals=1)
 
 
 def measure_change(history: History, name: str, title: str) -> Change:
     """Return how a performance measure moved."""
     measure = _BY_NAME[name]
-    return _as_change(f"model.{name}", title, history.course(measure), decimals=measure.decimals)
-
-
-def _as_change(code: str, title: str, course: Course, *, decimals: int) -> Change:
-    return Change(
-        code=code,
-        title=title,
-        unit=course.current.unit,
-        before=course.previous.value if course.previous else math.nan,
-        after=course.current.value,
-        usual_range=course.usual_range,
-        decimals=decimals,
-    )
+    code = f"model.{name}"
+    return change_of(code, title, history.course(measure, code=code), decimals=measure.decimals)
 
 
 def _explain_kpi(kpi: Kpi, history: History, labels: Labels) -> tuple[Change, ...]:
@@ -211,7 +185,8 @@ def _count_per_1000(formula: str, history: History, labels: Labels) -> Change | 
         of_sums=lambda sums: 1000 * np.asarray(ratio(count(sums), sums.n)),
         bounds=Range(lower=0),
     )
-    return _as_change(f"count.{title}", measure.title, history.course(measure), decimals=1)
+    code = f"count.{title}"
+    return change_of(code, measure.title, history.course(measure, code=code), decimals=1)
 
 
 def model_against_business(

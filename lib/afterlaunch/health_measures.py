@@ -114,6 +114,17 @@ PERFORMANCE: tuple[HealthMeasure, ...] = (
         bounds=SHARE,
     ),
     HealthMeasure(
+        name="f1",
+        title="F1 at the alert threshold",
+        unit="score",
+        direction=Direction.HIGHER,
+        decimals=3,
+        of_sums=lambda sums: _ratio(
+            2 * sums.n_true_positive, sums.n_true_positive + sums.n_false_positive + sums.n_positive
+        ),
+        bounds=SHARE,
+    ),
+    HealthMeasure(
         name="brier_score",
         title="Brier score",
         unit="score",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
+from typing import Literal
 
+from afterlaunch.baselines import UsualRangePolicy
 from afterlaunch.errors import ParameterError, did_you_mean
 from afterlaunch.ranges import Range
 from afterlaunch.segments import SegmentPolicy
@@ -22,10 +24,14 @@ class IndicatorPolicy:
         Rows it must rest on to be judged.
     owner, question : str
         Who decides, and what, when it is not ``ok``.
+    limits : {"xmr", "laney"}
+        How its usual range is made: from the months' values alone, or, for a rate whose months differ much in size,
+        by Laney's method.
     """
 
     target: Range | None = None
     min_n: int = 0
+    limits: Literal["xmr", "laney"] = "xmr"
     owner: str = ""
     question: str = ""
 
@@ -36,21 +42,17 @@ class HealthPolicy:
 
     Parameters
     ----------
-    usual_range_months : int
-        Most months before this one that the usual range rests on; 4 to 36.
+    usual_range : UsualRangePolicy
+        Which months usual ranges rest on.
     main_model_measure, main_kpi : str
         The two indicators that are held against each other ("the model got better, the business did not").
     """
 
-    usual_range_months: int = 12
+    usual_range: UsualRangePolicy = dataclasses.field(default_factory=UsualRangePolicy)
     main_model_measure: str = "model.roc_auc"
     main_kpi: str = ""
     indicators: Mapping[str, IndicatorPolicy] = dataclasses.field(default_factory=dict)
     segments: SegmentPolicy = dataclasses.field(default_factory=SegmentPolicy)
-
-    def __post_init__(self) -> None:
-        if not 4 <= self.usual_range_months <= 36:
-            raise ParameterError(f"usual_range_months is {self.usual_range_months}; give 4 to 36.")
 
     def check_names(self, known: Iterable[str]) -> None:
         """Refuse names of indicators that the report does not have.
@@ -62,6 +64,7 @@ class HealthPolicy:
         """
         names = tuple(known)
         used = [*self.indicators, self.main_model_measure, *([self.main_kpi] if self.main_kpi else [])]
+        used += [code for baseline in self.usual_range.baselines for code in baseline.indicators]
         wrong = [name for name in dict.fromkeys(used) if name not in names]
         if wrong:
             lines = [f"  {name!r} is not an indicator.{did_you_mean(name, names)}" for name in wrong]

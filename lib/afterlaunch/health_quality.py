@@ -41,7 +41,7 @@ def _check(
     decimals: int = 1,
 ) -> QualityCheck:
     bounds = SHARE if code.endswith("share") or code.startswith("missing_share") else Range(lower=0)
-    course = history.course(measured, bounds=bounds)
+    course = history.course(measured, code=f"quality.{code}", bounds=bounds)
     return QualityCheck(
         code=code,
         title=title,

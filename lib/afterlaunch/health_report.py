@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import enum
+from typing import TypeAlias
 
 from afterlaunch.findings import Finding, Measurement, Severity, Verdict
 from afterlaunch.rates import UsualRange
+from afterlaunch.subgroups import SharedBy
 from afterlaunch.windows import Window
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Area(enum.StrEnum):
@@ -34,6 +36,7 @@ class Labels:
     title: str
     case_noun: str = "cases"
     outcome_noun: str = "outcomes"
+    simulated: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -68,6 +71,121 @@ class Change:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Segment:
+    """One segment against the rest of the month's rows.
+
+    ``difference`` is the segment minus the rest; ``p_holm`` is adjusted over all comparisons that were made.
+    """
+
+    column: str
+    value: str
+    n: int
+    n_positive: int
+    measure: str
+    title: str
+    unit: str
+    segment_value: float
+    rest_value: float
+    difference: float
+    ci_lower: float | None
+    ci_upper: float | None
+    p_holm: float
+    is_worse: bool
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Shared:
+    """What the events behind a number share: "323 of the 484 slow requests came on Mondays from 09 to 11".
+
+    ``events`` names them in the plural, ``rows`` all rows they are among.
+    """
+
+    events: str
+    rows: str
+    found: SharedBy
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StageGap:
+    """How much longer one stage takes in slow requests than in the others, and its share of all extra time."""
+
+    stage: str
+    slow_ms: float
+    typical_ms: float
+    share: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Part:
+    """A part of a count: ``n`` of ``n_of`` things (``noun``) of which ``title`` is true.
+
+    ``usual_share`` is the part's share in the months before, where that is known.
+    """
+
+    title: str
+    n: int
+    n_of: int
+    noun: str
+    usual_share: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BudgetUse:
+    """How much of the error budget is used, and the fewest hours that hold half of the slow requests."""
+
+    n_slow: int
+    n_allowed: float
+    used_share: float
+    n_hours: int
+    n_hours_all: int
+    n_held: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A number that explains another one, with its interval where there is one."""
+
+    title: str
+    value: float
+    unit: str
+    decimals: int = 1
+    ci_lower: float | None = None
+    ci_upper: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Times:
+    """How many times as high a rate is as in the usual months, with its interval."""
+
+    ratio: float
+    ci_lower: float
+    ci_upper: float
+    n_months: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Detectable:
+    """The change that four such months in five would have shown: what "no signal" is worth."""
+
+    value: float
+    times: float
+    unit: str
+    decimals: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WorstSegment:
+    """The segment that the model serves clearly worse than the rest, and how many more there are."""
+
+    segment: Segment
+    n_more: int
+
+
+Fact: TypeAlias = Change | Shared | StageGap | Part | BudgetUse | Estimate | Times | Detectable | WorstSegment
+"""Something behind a number."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Indicator:
     """One row of the health table.
 
@@ -81,8 +199,8 @@ class Indicator:
         Limits from the months before; ``usual_range_reason`` says why there is none.
     history : tuple of MonthPoint
         All months up to and including this one, oldest first.
-    behind : tuple of Change
-        The numbers that explain this one.
+    behind : tuple of Fact
+        What explains this number.
     decimals : int
         Digits after the point when shown.
     question : str
@@ -96,7 +214,7 @@ class Indicator:
     usual_range: UsualRange | None = None
     usual_range_reason: str = ""
     history: tuple[MonthPoint, ...] = ()
-    behind: tuple[Change, ...] = ()
+    behind: tuple[Fact, ...] = ()
     run_of_eight: bool = False
     decimals: int = 3
     question: str = ""
@@ -167,29 +285,6 @@ class Calibration:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Segment:
-    """One segment against the rest of the month's rows.
-
-    ``difference`` is the segment minus the rest; ``p_holm`` is adjusted over all comparisons that were made.
-    """
-
-    column: str
-    value: str
-    n: int
-    n_positive: int
-    measure: str
-    title: str
-    unit: str
-    segment_value: float
-    rest_value: float
-    difference: float
-    ci_lower: float | None
-    ci_upper: float | None
-    p_holm: float
-    is_worse: bool
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Segments:
     """Segments compared with the rest, worst first, and how many comparisons were made."""
 
@@ -224,6 +319,220 @@ class SameRows:
     window: str
     n: int
     measures: tuple[Comparison, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EndpointSpeed:
+    """How fast one endpoint was; a quantile that so few requests cannot show is None."""
+
+    endpoint: str
+    n: int
+    n_unanswered: int
+    within_share: float
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StageTime:
+    """Mean time of one stage in typical and in slow requests."""
+
+    stage: str
+    typical_ms: float
+    slow_ms: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MeanSplit:
+    """Why the mean latency changed since last month: other requests, or the same kind taking longer."""
+
+    before_ms: float
+    after_ms: float
+    mix_ms: float
+    within_ms: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Speed:
+    """How long answers took this month, and where the time went.
+
+    Parameters
+    ----------
+    threshold_ms, target_share, time_limit_ms : float
+        The promise, and the latency that a request without an answer counts with.
+    n, n_slow, n_unanswered : int
+        Requests of the month.
+    window_minutes, n_at_peak : int
+        Length of a window, and the requests in the busiest ones, which together carry a twentieth of all.
+    elsewhere_p95_ms : float
+        p95 outside the busiest windows.
+    endpoints : tuple of EndpointSpeed
+        The busiest first.
+    stages : tuple of StageTime
+        Stages that follow each other; what none of them explains is the last one. Empty without stages.
+    n_typical, n_slow_answered : int
+        Requests that the stages rest on.
+    """
+
+    threshold_ms: float
+    target_share: float
+    time_limit_ms: float
+    n: int
+    n_slow: int
+    n_unanswered: int
+    window_minutes: int
+    n_at_peak: int
+    p95_at_peak_ms: float
+    elsewhere_p95_ms: float
+    budget: BudgetUse
+    endpoints: tuple[EndpointSpeed, ...]
+    stages: tuple[StageTime, ...]
+    n_typical: int
+    n_slow_answered: int
+    mean_split: MeanSplit | None
+    shared: Shared | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PatiencePoint:
+    """Share of the people who would have left by a wait, had no answer come before."""
+
+    wait_ms: float
+    left_share: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class People:
+    """What waiting did to people this month.
+
+    ``after_slow_share`` and ``after_fast_share`` are the shares of clicks that were followed by another one, by whether
+    the first answer was slow; counts are None where the log does not say who asked or who saw the answer.
+    """
+
+    n_clicks: int
+    n_groups: int | None
+    n_extra: int | None
+    n_retries: int | None
+    n_inconsistent: int | None
+    n_mixed: int | None
+    after_slow_share: float | None
+    after_fast_share: float | None
+    n_left: int | None
+    n_lost: int | None
+    patience: tuple[PatiencePoint, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TicketTheme:
+    """One theme of the flagged tickets: how many, its share in the months before, and what people wrote, masked."""
+
+    theme: str
+    n: int
+    share: float
+    usual_share: float | None
+    quotes: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TicketRisk:
+    """How much oftener cases with a circumstance bring a ticket about the AI than the other cases of the month."""
+
+    circumstance: str
+    n_tickets: int
+    n_cases: int
+    ratio: float | None
+    ci_lower: float | None
+    ci_upper: float | None
+    reason: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Complaints:
+    """What people wrote about the AI this month.
+
+    Parameters
+    ----------
+    n_tickets, n_flagged : int
+        Tickets about cases of the month, and those that the classifier flags.
+    estimated, ci_lower, ci_upper : float or None
+        Tickets about the AI once all are reported, after the audit; None where that is not known.
+    n_reported, n_outstanding : float
+        Of them reported by now, and still expected.
+    completeness : float
+        Share of the month's tickets that is reported.
+    joined_share : float
+        Share of all tickets that name a case of the log; the others are counted in proportion.
+    method, method_reason : str
+        ``rules`` or ``learned``, and why rules.
+    precision, recall : float or None
+        Of the flags, on labelled tickets that the classifier did not learn from.
+    n_labelled : int
+        Tickets that people labelled, in all months read.
+    n_audited, audit_differs : int, bool
+        Labelled tickets of this month, and whether they differ from those of the months before beyond chance.
+    """
+
+    n_tickets: int
+    n_flagged: int
+    estimated: float | None
+    ci_lower: float | None
+    ci_upper: float | None
+    n_reported: float | None
+    n_outstanding: float | None
+    completeness: float
+    joined_share: float
+    n_unjoined: int
+    method: str
+    method_reason: str
+    precision: float | None
+    recall: float | None
+    n_labelled: int
+    n_audited: int
+    audit_differs: bool
+    times: Times | None
+    themes: tuple[TicketTheme, ...]
+    themes_method: str
+    risks: tuple[TicketRisk, ...]
+    shared: Shared | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DecisionCell:
+    """One field of the confusion table: how many cases, and what their decisions were worth, per 1,000 cases."""
+
+    is_alert: bool
+    is_positive: bool
+    n: int
+    n_per_1000: float
+    value_per_1000: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ThresholdValue:
+    """What all decisions would have been worth per 1,000 cases at a threshold, and the share of alerts there."""
+
+    threshold: float
+    value: float
+    alert_share: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DecisionWorth:
+    """The cost-weighted confusion of the month's main version, and its value over the threshold.
+
+    ``gain`` is the best threshold's value minus the present one's, with an interval over whole days; the best is found
+    and measured on the same month, which flatters it.
+    """
+
+    version: str
+    unit: str
+    n: int
+    cells: tuple[DecisionCell, ...]
+    curve: tuple[ThresholdValue, ...]
+    present: ThresholdValue
+    best: ThresholdValue
+    gain: Measurement
 
 
 class Step(enum.StrEnum):
@@ -311,6 +620,11 @@ class HealthReport:
     same_rows: SameRows | None
     model_against_business: ModelAgainstBusiness | None
     limits: Limits
+    speed: Speed | None = None
+    people: People | None = None
+    complaints: Complaints | None = None
+    decision_worth: DecisionWorth | None = None
+    simulated: bool = False
     schema_version: int = SCHEMA_VERSION
 
     def indicator(self, code: str) -> Indicator:

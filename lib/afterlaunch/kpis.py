@@ -1,4 +1,4 @@
-"""Business KPIs as ratios of sums over cases, written by the team as small formulas.
+"""Business KPIs: ratios of sums over cases, written as small formulas, or SQL over the team's own KPI tables.
 
 A formula is arithmetic over the case's ``decision``, ``outcome`` and ``score``, its number features and named
 amounts. It is parsed, never executed: what is not arithmetic is refused.
@@ -30,14 +30,18 @@ CASE_NAMES = ("decision", "outcome", "score")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Kpi:
-    """A business number: ``per`` times the sum of ``numerator`` over the sum of ``denominator``.
+    """A business number, by formulas or by SQL.
 
     Parameters
     ----------
     name, title : str
         Stable name and the title people read.
     numerator, denominator : str
-        Formulas over one case, such as ``"decision * outcome"`` and ``"1"``.
+        Formulas over one case, such as ``"decision * outcome"`` and ``"1"``: the KPI is ``per`` times the sum of the
+        one over the sum of the other.
+    sql : str
+        Instead of formulas: a SELECT over the model's KPI tables that returns ``month`` (a day of it, or text such as
+        ``"2025-01"``), ``value`` and ``n``, one row a month.
     unit : str
         Such as ``"share"`` or ``"USD per 1,000 flights"``.
     direction : Direction
@@ -48,17 +52,71 @@ class Kpi:
 
     name: str
     title: str
-    numerator: str
-    denominator: str
     unit: str
     direction: Direction
+    numerator: str = ""
+    denominator: str = ""
+    sql: str = ""
     per: float = 1.0
     bounds: Range = ANYWHERE
     decimals: int = 3
 
     def __post_init__(self) -> None:
+        if self.sql:
+            _check_sql(self)
+            return
+        if not self.numerator or not self.denominator:
+            raise ParameterError(
+                "it has neither sql nor both formulas. Give numerator and denominator, or sql that returns month, "
+                "value and n."
+            )
         for role in ("numerator", "denominator"):
             formula_names(getattr(self, role))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DecisionValues:
+    """What a decision about one case is worth, by what turned out: four formulas, as in :class:`Kpi`.
+
+    Parameters
+    ----------
+    unit : str
+        Of the values, such as ``"CHF"``.
+    true_positive, false_positive : str
+        Of an alert that was right, and of one that was not: a review costs something in both.
+    false_negative, true_negative : str
+        Of a case that passed although the outcome happened, and of one that passed rightly.
+    """
+
+    unit: str
+    true_positive: str
+    false_positive: str
+    false_negative: str = "0"
+    true_negative: str = "0"
+
+    def __post_init__(self) -> None:
+        for formula in self.formulas.values():
+            formula_names(formula)
+
+    @property
+    def formulas(self) -> Mapping[str, str]:
+        """The four formulas by name."""
+        return {
+            "true_positive": self.true_positive,
+            "false_positive": self.false_positive,
+            "false_negative": self.false_negative,
+            "true_negative": self.true_negative,
+        }
+
+
+def _check_sql(kpi: Kpi) -> None:
+    if kpi.numerator or kpi.denominator or kpi.per != 1.0:
+        raise ParameterError("it has sql and formulas (numerator, denominator, per). Keep one of the two.")
+    text = kpi.sql.strip().rstrip(";").strip()
+    if not text.lower().startswith(("select", "with")) or ";" in text:
+        raise ParameterError(
+            "its sql is not one SELECT. Write a single SELECT that returns month, value and n."
+        )
 
 
 def formula_names(formula: str) -> frozenset[str]:

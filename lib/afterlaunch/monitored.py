@@ -7,16 +7,19 @@ import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
 
-from afterlaunch.engine import DuckDB, Engine
+from afterlaunch.engine import DuckDB, Engine, Source
+from afterlaunch.errors import ParameterError
 from afterlaunch.health_counts import Amounts
-from afterlaunch.health_indicators import known_codes
 from afterlaunch.health_measures import Resampling
 from afterlaunch.health_policy import HealthPolicy
 from afterlaunch.health_report import HealthReport, Labels
-from afterlaunch.kpis import Kpi, formula_sql
-from afterlaunch.monthly_health import monthly_health
+from afterlaunch.kpi_table import KpiTable, read_kpis
+from afterlaunch.kpis import DecisionValues, Kpi, formula_sql
+from afterlaunch.monthly_health import Sources, known_codes, monthly_health
 from afterlaunch.params import MonthlyHealthParameters, load, project_root
+from afterlaunch.request_log import RequestLog, RequestSetup
 from afterlaunch.scoring_log import LogSetup, ScoringLog
+from afterlaunch.ticket_table import TicketSetup, TicketTable
 from afterlaunch.windows import Window
 
 
@@ -30,21 +33,64 @@ class EngineSettings:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelFile:
-    """What ``params/<model>/model.yaml`` holds."""
+    """What ``params/<model>/model.yaml`` holds.
+
+    Parameters
+    ----------
+    title, case_noun, outcome_noun : str
+        What the model, its cases and its outcomes are called, the latter two in the plural.
+    log : LogSetup
+        The scoring log.
+    requests, tickets : optional
+        The request log and the support tickets.
+    kpi_tables : mapping of str to KpiTable
+        Tables that the SQL of KPIs reads.
+    kpis : mapping of str to Kpi
+        Business numbers.
+    amounts : mapping of str to float
+        Named amounts in formulas.
+    decision_values : DecisionValues, optional
+        What decisions are worth.
+    simulated : bool
+        Whether the data are made up: every report says so.
+    """
 
     title: str
     log: LogSetup
     case_noun: str = "cases"
     outcome_noun: str = "outcomes"
+    requests: RequestSetup | None = None
+    tickets: TicketSetup | None = None
+    kpi_tables: Mapping[str, KpiTable] = dataclasses.field(default_factory=dict)
     amounts: Mapping[str, float] = dataclasses.field(default_factory=dict)
     kpis: Mapping[str, Kpi] = dataclasses.field(default_factory=dict)
+    decision_values: DecisionValues | None = None
+    simulated: bool = False
     engine: EngineSettings = dataclasses.field(default_factory=EngineSettings)
 
     def __post_init__(self) -> None:
         columns = {name: name for name in self.log.columns.features}
-        for kpi in self.kpis.values():
-            for formula in (kpi.numerator, kpi.denominator):
-                formula_sql(formula, amounts=self.amounts, columns=columns)
+        formulas = [
+            formula
+            for kpi in self.kpis.values()
+            if not kpi.sql
+            for formula in (kpi.numerator, kpi.denominator)
+        ]
+        formulas += self.decision_values.formulas.values() if self.decision_values else []
+        for formula in formulas:
+            formula_sql(formula, amounts=self.amounts, columns=columns)
+        if not self.kpi_tables and any(kpi.sql for kpi in self.kpis.values()):
+            raise ParameterError(
+                "A KPI has sql, but there are no kpi_tables to read. Add the tables it reads."
+            )
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Every table that is read."""
+        found = [*self.log.sources]
+        found += [self.requests.source] if self.requests else []
+        found += self.tickets.sources if self.tickets else []
+        return (*found, *(table.source for table in self.kpi_tables.values()))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -68,18 +114,26 @@ class MonitoredModel:
         """What the model, its cases and its outcomes are called."""
         file = self.file
         return Labels(
-            model=self.name, title=file.title, case_noun=file.case_noun, outcome_noun=file.outcome_noun
+            model=self.name,
+            title=file.title,
+            case_noun=file.case_noun,
+            outcome_noun=file.outcome_noun,
+            simulated=file.simulated,
         )
 
     @property
     def money(self) -> Amounts:
-        """The KPIs and the amounts in their formulas."""
-        return Amounts(kpis=tuple(self.file.kpis.values()), amounts=self.file.amounts)
+        """The KPIs, the amounts in their formulas, and what decisions are worth."""
+        return Amounts(
+            kpis=tuple(self.file.kpis.values()),
+            amounts=self.file.amounts,
+            decision_values=self.file.decision_values,
+        )
 
     @property
     def sources(self) -> tuple[str, ...]:
         """Every path or URL that a report of this model reads, absolute where it is a file."""
-        return tuple(source.resolved(self.root) for source in self.file.log.sources)
+        return tuple(source.resolved(self.root) for source in self.file.sources)
 
     def monthly_health(self, given: MonthlyHealthParameters) -> HealthReport:
         """Judge one month of the model.
@@ -92,7 +146,7 @@ class MonitoredModel:
         log = self.open_log(as_of=given.as_of)
         try:
             return monthly_health(
-                log,
+                self.open_beside(log),
                 window=Window.parse(given.period),
                 money=self.money,
                 policy=self.policy.monthly_health,
@@ -114,6 +168,22 @@ class MonitoredModel:
         settings = self.file.engine
         chosen = engine or DuckDB(memory_limit=settings.memory_limit, threads=settings.threads)
         return ScoringLog.validated(self.file.log, engine=chosen, root=self.root, as_of=day)
+
+    def open_beside(self, log: ScoringLog) -> Sources:
+        """Open everything that stands beside the scoring log, each table held to its contract.
+
+        Raises
+        ------
+        ContractError
+            When a table breaks its contract.
+        """
+        file, root = self.file, self.root
+        return Sources(
+            log=log,
+            requests=RequestLog.validated(file.requests, beside=log, root=root) if file.requests else None,
+            tickets=TicketTable.validated(file.tickets, beside=log, root=root) if file.tickets else None,
+            kpis=read_kpis(file.kpi_tables, tuple(file.kpis.values()), beside=log, root=root),
+        )
 
 
 def load_model(name: str, *, root: Path | None = None) -> MonitoredModel:
@@ -145,6 +215,7 @@ def check(name: str, *, root: Path | None = None) -> str:
     """
     model = load_model(name, root=root)
     log = model.open_log()
+    model.open_beside(log)
     log.engine.close()
     versions = ", ".join(model.file.log.versions)
     return (

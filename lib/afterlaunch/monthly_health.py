@@ -1,32 +1,70 @@
-"""Is the model still useful, fast and trusted? One month of a scoring log in, a :class:`HealthReport` out."""
+"""Is the model still useful, fast and trusted? One month of a model's tables in, a :class:`HealthReport` out."""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterable
+
+from afterlaunch import health_complaints, health_people, health_speed
 from afterlaunch.findings import Severity, Verdict
+from afterlaunch.health_business import decision_worth_of, kpi_rows
 from afterlaunch.health_calibration import calibration_of
 from afterlaunch.health_counts import Amounts, MonthCounts, read_health_counts
 from afterlaunch.health_history import History
 from afterlaunch.health_indicators import (
-    indicators_of,
-    known_codes,
+    business_rows,
     mean_score_change,
     measure_change,
     model_against_business,
+    model_codes,
+    model_rows,
+    no_business_row,
 )
 from afterlaunch.health_measures import PERFORMANCE, Resampling
 from afterlaunch.health_policy import HealthPolicy
 from afterlaunch.health_quality import changes_of, quality_of
-from afterlaunch.health_report import Comparison, HealthReport, Indicator, Labels, Limits, VersionUse
+from afterlaunch.health_report import (
+    Comparison,
+    Complaints,
+    HealthReport,
+    Indicator,
+    Labels,
+    Limits,
+    People,
+    Speed,
+    VersionUse,
+)
+from afterlaunch.health_requests import read_request_counts
+from afterlaunch.health_tickets import read_ticket_counts
+from afterlaunch.kpi_table import KpiMonths
+from afterlaunch.request_log import RequestLog
 from afterlaunch.same_rows import compare_same_rows
 from afterlaunch.scoring_log import ScoringLog
 from afterlaunch.segments import compare_segments
+from afterlaunch.ticket_table import TicketTable
 from afterlaunch.windows import Window
 
 MAX_DECISIONS = 3
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Sources:
+    """What a report on a month is made from; all but the scoring log may be missing."""
+
+    log: ScoringLog
+    requests: RequestLog | None = None
+    tickets: TicketTable | None = None
+    kpis: tuple[KpiMonths, ...] = ()
+
+
+def known_codes(money: Amounts) -> tuple[str, ...]:
+    """Return the codes of all indicators that a report on these KPIs can have."""
+    kinds = (*health_speed.KINDS, *health_people.KINDS, *health_complaints.KINDS)
+    return (*(kind.code for kind in kinds), *(f"business.{kpi.name}" for kpi in money.kpis), *model_codes())
+
+
 def monthly_health(
-    log: ScoringLog,
+    sources: Sources,
     *,
     window: Window,
     money: Amounts,
@@ -38,12 +76,12 @@ def monthly_health(
 
     Parameters
     ----------
-    log : ScoringLog
-        The validated log, with outcomes as they were known on a day.
+    sources : Sources
+        The validated tables, as they were known on a day.
     window : Window
         The month.
     money : Amounts
-        The KPIs and the amounts in their formulas.
+        The KPIs, the amounts in their formulas, and what decisions are worth.
     policy : HealthPolicy
         Targets and how far back the usual range looks.
     labels : Labels
@@ -58,14 +96,25 @@ def monthly_health(
     ParameterError
         When policy or KPIs name something that does not exist.
     """
+    log = sources.log
     policy.check_names(known_codes(money))
     log.check_covers(window)
-    counts = read_health_counts(log, first=first_month(log, window, policy), last=window, money=money)
-    history = History.of(counts.months, resampling=resampling, n_months=policy.usual_range_months)
-    indicators = indicators_of(history, money=money, policy=policy, labels=labels)
+    first = first_month(log, window, policy)
+    counts = read_health_counts(log, first=first, last=window, money=money)
+    history = History.of(counts.months, resampling=resampling, policy=policy.usual_range)
+    months = tuple(month.window for month in counts.months)
+    segments = compare_segments(
+        history.current.month, counts.segments, policy=policy.segments, resampling=resampling
+    )
+    speed_rows, speed, people = _speed_and_people(sources, months, policy, resampling)
+    complaint_rows, complaints = _complaints(sources, months, policy, resampling)
+    business = _business_rows(sources, history, months, money=money, policy=policy, labels=labels)
+    model = model_rows(history, policy=policy, labels=labels, segments=segments)
+    indicators = (*speed_rows, *complaint_rows, *business, *model)
     quality = quality_of(history)
     outcome_title = f"share of {labels.case_noun} with {labels.outcome_noun}"
     background = (mean_score_change(history), measure_change(history, "outcome_share", outcome_title))
+    values = money.decision_values
     return HealthReport(
         model=labels.model,
         title=labels.title,
@@ -84,20 +133,73 @@ def monthly_health(
         changes=changes_of(indicators, quality, background),
         performance=performance_of(history),
         calibration=calibration_of(history.current),
-        segments=compare_segments(
-            history.current.month, counts.segments, policy=policy.segments, resampling=resampling
-        ),
+        segments=segments,
         quality=quality,
         same_rows=compare_same_rows(log, window, money=money, resampling=resampling),
         model_against_business=model_against_business(indicators, policy),
         limits=limits_of(history, indicators),
+        speed=speed,
+        people=people,
+        complaints=complaints,
+        decision_worth=decision_worth_of(log, window, values, money=money, resampling=resampling)
+        if values
+        else None,
+        simulated=labels.simulated,
     )
 
 
+def _speed_and_people(
+    sources: Sources, months: tuple[Window, ...], policy: HealthPolicy, resampling: Resampling
+) -> tuple[tuple[Indicator, ...], Speed | None, People | None]:
+    log = sources.requests
+    if log is None:
+        return (*health_speed.no_speed_rows(), *health_people.no_people_rows()), None, None
+    counts = read_request_counts(log, months=months)
+    if not counts.current.n:
+        reason = f"the request log has no request in {months[-1].title}"
+        return (*health_speed.no_speed_rows(reason), *health_people.no_people_rows(reason)), None, None
+    speed = health_speed.speed_of(counts, log)
+    people = health_people.people_of(counts, log)
+    rows = (
+        *health_speed.speed_rows(counts, speed, policy=policy, resampling=resampling),
+        *health_people.people_rows(counts, people, log, policy=policy, resampling=resampling),
+    )
+    return rows, speed, people
+
+
+def _complaints(
+    sources: Sources, months: tuple[Window, ...], policy: HealthPolicy, resampling: Resampling
+) -> tuple[tuple[Indicator, ...], Complaints | None]:
+    if sources.tickets is None:
+        return health_complaints.no_complaints_rows(), None
+    counts = read_ticket_counts(sources.log, sources.tickets, sources.requests, months=months)
+    return health_complaints.complaints_of(counts, policy=policy, resampling=resampling)
+
+
+def _business_rows(
+    sources: Sources,
+    history: History,
+    months: tuple[Window, ...],
+    *,
+    money: Amounts,
+    policy: HealthPolicy,
+    labels: Labels,
+) -> tuple[Indicator, ...]:
+    """Return the rows of the KPIs in the order of the model's file."""
+    rows: Iterable[Indicator] = (
+        *business_rows(history, money=money, policy=policy, labels=labels),
+        *kpi_rows(sources.kpis, months=months, policy=policy),
+    )
+    by_code = {row.code: row for row in rows}
+    if not by_code:
+        return (no_business_row(),)
+    return tuple(by_code[f"business.{kpi.name}"] for kpi in money.kpis)
+
+
 def first_month(log: ScoringLog, window: Window, policy: HealthPolicy) -> Window:
-    """Return the oldest month to read: as far back as the usual range may look, and the log goes."""
+    """Return the oldest month to read: as far back as usual ranges may look, and the log goes."""
     earliest = Window.month(log.first_on.year, log.first_on.month)
-    return max(earliest, window.previous(policy.usual_range_months), key=lambda month: month.start)
+    return max(earliest, policy.usual_range.first_month(window), key=lambda month: month.start)
 
 
 def versions_of(log: ScoringLog, month: MonthCounts) -> tuple[VersionUse, ...]:

@@ -41,7 +41,7 @@ def provenance(subject: MonitoredModel, parameters: ReportParameters) -> Provena
         without_password(source.path): "a database, which has no fingerprint"
         if source.is_url
         else fingerprint(subject.root / source.path)
-        for source in subject.file.log.sources
+        for source in subject.file.sources
     }
     return Provenance(
         parameters={name: str(value) for name, value in as_injected(parameters).items()},

@@ -56,5 +56,14 @@ def _with_nan(kind: Any, plain: Any) -> Any:  # noqa: ANN401
     arguments = typing.get_args(kind)
     if isinstance(plain, list):
         return [_with_nan(arguments[0], item) for item in plain]
-    inner = [argument for argument in arguments if dataclasses.is_dataclass(argument)]
-    return _with_nan(inner[0], plain) if inner and isinstance(plain, Mapping) else plain
+    inner = [
+        argument
+        for argument in arguments
+        if dataclasses.is_dataclass(argument) and _has_keys(argument, plain)
+    ]
+    return _with_nan(inner[0], plain) if inner else plain
+
+
+def _has_keys(kind: Any, plain: Any) -> bool:  # noqa: ANN401
+    """Tell which of several dataclasses a mapping was made of: the one whose fields it names."""
+    return isinstance(plain, Mapping) and {field.name for field in dataclasses.fields(kind)} == set(plain)

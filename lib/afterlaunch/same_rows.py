@@ -59,7 +59,7 @@ def compare_same_rows(
         )
         for view in _side_views(log, *pair)
     ]
-    kpis = tuple(kpi_measure(kpi, place) for place, kpi in enumerate(money.kpis))
+    kpis = tuple(kpi_measure(kpi, place) for place, kpi in enumerate(money.formula_kpis))
     return SameRows(
         champion=pair[0],
         other=pair[1],

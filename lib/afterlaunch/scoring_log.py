@@ -14,6 +14,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from afterlaunch.contract import (
+    FLAGS,
+    IDS,
+    INSTANTS,
+    NUMBERS,
     Check,
     ContractError,
     Failure,
@@ -25,6 +29,7 @@ from afterlaunch.contract import (
     row_failures,
     schema_failures,
     too_early,
+    typed_column,
     zero_or_one,
 )
 from afterlaunch.engine import Engine, Source
@@ -32,10 +37,6 @@ from afterlaunch.errors import DataError, ParameterError, did_you_mean
 from afterlaunch.model_version import ModelVersion
 from afterlaunch.ranges import Range
 from afterlaunch.windows import Window
-
-_IDS = ("integer", "text")
-_NUMBERS = ("integer", "number")
-_INSTANTS = ("instant", "zoned_instant", "date")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -135,7 +136,8 @@ class ScoringLog:
     """A scoring log that keeps the contract, with outcomes as they were known before ``as_of``.
 
     Made only by :meth:`validated`. ``view`` is its name in the engine; ``features`` maps a user's column names to the
-    view's; ``first_on`` and ``last_on`` are the days of its first and last row.
+    view's; ``first_on`` and ``last_on`` are the days of its first and last row; ``id_type`` is the SQL type of
+    ``case_id``, which tables beside the log are joined by.
     """
 
     engine: Engine
@@ -147,6 +149,7 @@ class ScoringLog:
     first_on: dt.date
     last_on: dt.date
     has_outcomes: bool
+    id_type: str
 
     @classmethod
     def validated(
@@ -196,6 +199,7 @@ class ScoringLog:
             first_on=facts["first"].date(),
             last_on=facts["last"].date(),
             has_outcomes=setup.outcomes is not None or setup.columns.outcome is not None,
+            id_type=_id_type(setup, kinds),
         )
 
     @property
@@ -223,16 +227,16 @@ class ScoringLog:
 def _read_log(setup: LogSetup, engine: Engine, kinds: Mapping[str, str]) -> Iterator[Failure]:
     roles = setup.columns
     wanted = {
-        roles.id: _IDS,
-        roles.scored_at: _INSTANTS,
-        roles.score: _NUMBERS,
-        roles.decision: ("integer", "boolean"),
+        roles.id: IDS,
+        roles.scored_at: INSTANTS,
+        roles.score: NUMBERS,
+        roles.decision: FLAGS,
         roles.model_version: ("text",),
         **dict.fromkeys(roles.features, ("integer", "number", "text", "boolean")),
-        **dict.fromkeys(roles.allowed, _NUMBERS),
+        **dict.fromkeys(roles.allowed, NUMBERS),
     }
     if roles.outcome is not None and roles.outcome_at is not None:
-        wanted |= {roles.outcome: ("integer", "boolean"), roles.outcome_at: _INSTANTS}
+        wanted |= {roles.outcome: FLAGS, roles.outcome_at: INSTANTS}
     failures = tuple(schema_failures(kinds, wanted))
     yield from failures
     sound = {name: kind for name, kind in kinds.items() if name not in {f.column for f in failures}}
@@ -242,35 +246,20 @@ def _read_log(setup: LogSetup, engine: Engine, kinds: Mapping[str, str]) -> Iter
     )
 
 
-def _column(
-    engine: Engine, name: str | None, kinds: Mapping[str, str], sql_type: str, time_zone: str = ""
-) -> str:
-    if name is None or name not in kinds:
-        return f"CAST(NULL AS {sql_type})"
-    quoted = engine.quote(name)
-    if kinds[name] == "number":
-        quoted = f"CASE WHEN isnan({quoted}) THEN NULL ELSE {quoted} END"
-    if kinds[name] == "zoned_instant":
-        quoted = engine.local_time(quoted, time_zone)
-    if kinds[name] == "boolean":
-        quoted = f"CAST({quoted} AS INT)"
-    return f"CAST({quoted} AS {sql_type})"
-
-
 def _log_rows(setup: LogSetup, engine: Engine, kinds: Mapping[str, str]) -> str:
     roles, zone = setup.columns, setup.time_zone
     types = {"integer": "BIGINT", "number": "DOUBLE", "boolean": "INT", "text": "STRING"}
     columns = {
-        "case_id": _column(engine, roles.id, kinds, _id_type(setup, kinds)),
-        "scored_at": _column(engine, roles.scored_at, kinds, "TIMESTAMP", zone),
-        "score": _column(engine, roles.score, kinds, "DOUBLE"),
-        "decision": _column(engine, roles.decision, kinds, "BIGINT"),
-        "model_version": _column(engine, roles.model_version, kinds, "STRING"),
-        "own_outcome": _column(engine, roles.outcome, kinds, "BIGINT"),
-        "own_outcome_at": _column(engine, roles.outcome_at, kinds, "TIMESTAMP", zone),
+        "case_id": typed_column(engine, roles.id, kinds, _id_type(setup, kinds)),
+        "scored_at": typed_column(engine, roles.scored_at, kinds, "TIMESTAMP", time_zone=zone),
+        "score": typed_column(engine, roles.score, kinds, "DOUBLE"),
+        "decision": typed_column(engine, roles.decision, kinds, "BIGINT"),
+        "model_version": typed_column(engine, roles.model_version, kinds, "STRING"),
+        "own_outcome": typed_column(engine, roles.outcome, kinds, "BIGINT"),
+        "own_outcome_at": typed_column(engine, roles.outcome_at, kinds, "TIMESTAMP", time_zone=zone),
     }
     for i, name in enumerate(roles.features):
-        columns[f"f_{i}"] = _column(engine, name, kinds, types.get(kinds.get(name, ""), "STRING"))
+        columns[f"f_{i}"] = typed_column(engine, name, kinds, types.get(kinds.get(name, ""), "STRING"))
     return "SELECT " + ", ".join(f"{sql} AS {name}" for name, sql in columns.items()) + " FROM log_arriving"
 
 
@@ -333,7 +322,7 @@ def _read_outcomes(
     if table is None:
         return
     kinds = engine.read(table.source, "outcomes_arriving", root=root)
-    wanted = {table.id: _IDS, table.outcome: ("integer", "boolean", "number"), table.outcome_at: _INSTANTS}
+    wanted = {table.id: IDS, table.outcome: ("integer", "boolean", "number"), table.outcome_at: INSTANTS}
     failures = tuple(schema_failures(kinds, wanted))
     yield from in_table("outcomes", failures)
     if failures:
@@ -341,8 +330,8 @@ def _read_outcomes(
     engine.create_view(
         "outcome_rows",
         f"SELECT {_id(engine, table.id, kinds, setup, log_kinds)} AS case_id, "
-        f"{_column(engine, table.outcome, kinds, 'DOUBLE')} AS outcome, "
-        f"{_column(engine, table.outcome_at, kinds, 'TIMESTAMP', setup.time_zone)} AS outcome_at "
+        f"{typed_column(engine, table.outcome, kinds, 'DOUBLE')} AS outcome, "
+        f"{typed_column(engine, table.outcome_at, kinds, 'TIMESTAMP', time_zone=setup.time_zone)} AS outcome_at "
         "FROM outcomes_arriving",
     )
     engine.create_view(
@@ -366,7 +355,7 @@ def _read_shadow_scores(
     if table is None:
         return
     kinds = engine.read(table.source, "shadow_arriving", root=root)
-    wanted = {table.id: _IDS, table.model_version: ("text",), table.score: _NUMBERS}
+    wanted = {table.id: IDS, table.model_version: ("text",), table.score: NUMBERS}
     failures = tuple(schema_failures(kinds, wanted))
     yield from in_table("shadow_scores", failures)
     if failures:
@@ -374,8 +363,8 @@ def _read_shadow_scores(
     engine.create_view(
         "shadow_rows",
         f"SELECT {_id(engine, table.id, kinds, setup, log_kinds)} AS case_id, "
-        f"{_column(engine, table.model_version, kinds, 'STRING')} AS model_version, "
-        f"{_column(engine, table.score, kinds, 'DOUBLE')} AS score FROM shadow_arriving",
+        f"{typed_column(engine, table.model_version, kinds, 'STRING')} AS model_version, "
+        f"{typed_column(engine, table.score, kinds, 'DOUBLE')} AS score FROM shadow_arriving",
     )
     checks = [
         *missing(table.id, "case_id"),
@@ -391,7 +380,7 @@ def _id(
     engine: Engine, name: str, kinds: Mapping[str, str], setup: LogSetup, log_kinds: Mapping[str, str]
 ) -> str:
     """Cast a table's id to the type of the log's id, so that the two can be joined."""
-    return _column(engine, name, kinds, _id_type(setup, log_kinds))
+    return typed_column(engine, name, kinds, _id_type(setup, log_kinds))
 
 
 def _id_type(setup: LogSetup, log_kinds: Mapping[str, str]) -> str:

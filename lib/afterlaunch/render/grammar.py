@@ -59,14 +59,14 @@ def singular(plural: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """Write the first letter large, and nothing else otherwise.
+    """Write the first letter large, unless it is part of a name like p95; nothing else changes.
 
     Examples
     --------
-    >>> sentence("p95 and ROC AUC")
-    'P95 and ROC AUC'
+    >>> sentence("mean score and ROC AUC"), sentence("p95 under peak load")
+    ('Mean score and ROC AUC', 'p95 under peak load')
     """
-    return text[:1].upper() + text[1:]
+    return text if text[1:2].isdigit() else text[:1].upper() + text[1:]
 
 
 def day_in_words(day: dt.date) -> str:

@@ -107,6 +107,18 @@ def target_outlook(indicator: Indicator) -> str:
     return ""
 
 
+def outlook_in_short(indicator: Indicator) -> str:
+    """Say in few words whether usual months meet the target; empty without a target or a usual range."""
+    target, usual = indicator.finding.threshold.target_range, indicator.usual_range
+    if target is None or usual is None:
+        return ""
+    if _lies_beyond(target.lower, usual.upper) or _lies_beyond(usual.lower, target.upper):
+        return "usual months do not reach the target"
+    if target.contains(usual.lower) and target.contains(usual.upper):
+        return "all usual months meet the target"
+    return "some usual months miss the target"
+
+
 def _lies_beyond(higher: float | None, lower: float | None) -> bool:
     return higher is not None and lower is not None and higher > lower
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from afterlaunch.health_report import Area, HealthReport, Indicator
-from afterlaunch.render import sentences
+from afterlaunch.health_report import Area, Change, HealthReport, Indicator
 from afterlaunch.render.cells import head_row, number_cell, number_head, table, value_cell
-from afterlaunch.render.grammar import counted, month_beside, sentence
-from afterlaunch.render.indicator_sentences import number_format, state_reason
+from afterlaunch.render.fact_sentences import fact_in_words, is_unusual
+from afterlaunch.render.grammar import counted, month_beside, months_in_words, sentence
+from afterlaunch.render.indicator_sentences import number_format, outlook_in_short, state_reason
 from afterlaunch.render.markup import Markup, element, joined, typeset
 from afterlaunch.render.numbers import why_not_measured
 from afterlaunch.render.sparkline import sparkline
@@ -99,7 +99,8 @@ def _usual_cell(row: Indicator) -> Markup:
             "td", "none yet", element("small", row.usual_range_reason), class_="al-number al-why al-usual"
         )
     written = number_format(row).usual(row.usual_range)
-    return number_cell(written, counted(row.usual_range.n_months, "month"), class_="al-usual")
+    rests_on = months_in_words(row.usual_range.months) or counted(row.usual_range.n_months, "month")
+    return number_cell(written, rests_on, class_="al-usual")
 
 
 def _target(row: Indicator) -> str:
@@ -112,12 +113,16 @@ def _target(row: Indicator) -> str:
 
 
 def _behind(row: Indicator) -> Markup:
-    lines = (
+    lines = [
         element(
             "div",
-            typeset(sentences.change_in_words(change)),
-            element("span", " (unusual)", class_="al-watch") if sentences.is_unusual(change) else "",
+            typeset(fact_in_words(fact)),
+            element("span", " (unusual)", class_="al-watch")
+            if isinstance(fact, Change) and is_unusual(fact)
+            else "",
         )
-        for change in row.behind
-    )
+        for fact in row.behind
+    ]
+    if not row.behind:
+        lines.append(element("div", typeset(outlook_in_short(row))))
     return joined(*lines)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from afterlaunch.findings import Severity
 from afterlaunch.health_report import Area, Calibration, HealthReport, Indicator, MonthPoint, Segment
 from afterlaunch.render import section_sentences as sections
+from afterlaunch.render.fact_sentences import segment_format
 from afterlaunch.render.figures import (
     BAND,
     BLUE,
@@ -33,6 +34,7 @@ from afterlaunch.render.figures import (
 from afterlaunch.render.grammar import counted
 from afterlaunch.render.markup import Text
 from afterlaunch.render.numbers import NumberFormat, plain
+from afterlaunch.render.service_plots import decision_worth, stages
 from afterlaunch.render.sparkline import in_words
 from afterlaunch.windows import Window
 
@@ -40,7 +42,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
 
-__all__ = ["Plot", "business", "calibration", "segments", "show", "trend"]
+__all__ = [
+    "Plot",
+    "business",
+    "calibration",
+    "complaints",
+    "decision_worth",
+    "segments",
+    "service",
+    "show",
+    "stages",
+    "trend",
+]
 
 _MARKERS = ("o", "s", "D", "^", "v", "P")
 _VERSION_COLOURS = (BLUE, PURPLE, GREEN, ORANGE, RED, INK)
@@ -65,9 +78,25 @@ def trend(report: HealthReport) -> Plot | Text:
 
 def business(report: HealthReport) -> Plot | Text:
     """Plot each business number over all months, with its usual range and target, side by side."""
-    rows = [row for row in report.indicators if row.area is Area.BUSINESS and _known(row.history)]
+    return _courses(report, (Area.BUSINESS,)) or Text("There is no business number to plot.")
+
+
+def complaints(report: HealthReport) -> Plot | Text:
+    """Plot the rate of tickets about the AI over all months."""
+    return _courses(report, (Area.COMPLAINTS,)) or Text("There is no rate of tickets to plot.")
+
+
+def service(report: HealthReport) -> Plot | Text:
+    """Plot each number about speed and people over all months, side by side."""
+    return _courses(report, (Area.SPEED, Area.PEOPLE)) or Text(
+        "There is no number about speed or people to plot."
+    )
+
+
+def _courses(report: HealthReport, areas: Sequence[Area]) -> Plot | None:
+    rows = [row for row in report.indicators if row.area in areas and _known(row.history)]
     if not rows:
-        return Text("There is no business number to plot.")
+        return None
     n_columns = min(2, len(rows))
     n_lines = math.ceil(len(rows) / n_columns)
     with blank_figure(height=0.5 + 2.3 * n_lines) as figure:
@@ -359,7 +388,7 @@ def _as_percent(*sides: Axis) -> None:
 
 def _draw_forest(axes: Axes, rows: Sequence[Segment], *, n_lines: int) -> None:
     """Draw one line a segment, the worst on top; filled diamonds are worse than the rest."""
-    written = sections.segment_format(rows[0])
+    written = segment_format(rows[0])
     factor = 100.0 if written.unit == "share" else 1.0
     for place, row in enumerate(rows):
         colour, marker = (RED, "D") if row.is_worse else (SOFT, "o")

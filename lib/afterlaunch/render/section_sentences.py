@@ -16,6 +16,7 @@ from afterlaunch.health_report import (
     Segment,
     Step,
 )
+from afterlaunch.render.fact_sentences import segment_format
 from afterlaunch.render.grammar import cases, counted, listed, month_beside, moved
 from afterlaunch.render.indicator_sentences import (
     against_usual,
@@ -226,11 +227,6 @@ def segment_in_words(segment: Segment) -> str:
         f"{segment.column} {segment.value}: {segment.title} {written.short(segment.segment_value)} against "
         f"{written.short(segment.rest_value)} in the rest{beside}"
     )
-
-
-def segment_format(segment: Segment) -> NumberFormat:
-    """Return how a segment's numbers are written."""
-    return NumberFormat(unit=segment.unit, decimals=1 if segment.unit in {"pp", "share"} else 3)
 
 
 def quality(report: HealthReport) -> Text:

@@ -12,6 +12,7 @@ import math
 
 from afterlaunch.findings import Severity
 from afterlaunch.health_report import Change, HealthReport, Indicator
+from afterlaunch.render.fact_sentences import change_in_words, fact_in_words, is_telling, is_unusual
 from afterlaunch.render.grammar import (
     cases,
     counted,
@@ -36,6 +37,7 @@ from afterlaunch.render.section_sentences import (
     same_rows,
     segments,
 )
+from afterlaunch.render.service_sentences import complaints, decision_worth, people, speed
 from afterlaunch.render.version_sentences import scored_by, version_change
 
 __all__ = [
@@ -44,13 +46,17 @@ __all__ = [
     "calibration",
     "cannot_tell",
     "changes",
+    "complaints",
+    "decision_worth",
     "decisions",
     "headline",
     "model_against_business",
+    "people",
     "performance",
     "quality",
     "same_rows",
     "segments",
+    "speed",
     "state_reason",
     "title_line",
     "verdict_counts",
@@ -64,6 +70,8 @@ VERDICT_WORDS = {
     Severity.UNKNOWN: "Cannot be judged",
 }
 MAX_NAMED_IN_STORY = 2
+MAX_TOLD = 2
+SIMULATED = "Simulated data"
 FEW_MONTHS = 12
 
 
@@ -79,8 +87,9 @@ class Decision:
 
 def headline(report: HealthReport) -> Text:
     """Say the verdict: how many indicators are in which state, and the story in one sentence."""
+    marked = f"{SIMULATED}. " if report.simulated else ""
     return Text(
-        f"{VERDICT_WORDS[report.verdict.severity]}: {verdict_counts(report)}. {verdict_story(report)}"
+        f"{marked}{VERDICT_WORDS[report.verdict.severity]}: {verdict_counts(report)}. {verdict_story(report)}"
     )
 
 
@@ -165,8 +174,10 @@ def _question(row: Indicator) -> str:
 
 
 def _unusual_behind(row: Indicator) -> str:
-    told = listed(change_in_words(change) for change in row.behind if is_unusual(change))
-    return f"Behind it: {told}." if told else ""
+    changes = (fact for fact in row.behind if isinstance(fact, Change) and is_unusual(fact))
+    told = listed(change_in_words(change) for change in changes)
+    why = [sentence(f"{fact_in_words(fact)}.") for fact in row.behind if is_telling(fact)][:MAX_TOLD]
+    return " ".join([f"Behind it: {told}."] * bool(told) + why)
 
 
 def changes(report: HealthReport) -> Points:
@@ -181,23 +192,6 @@ def changes(report: HealthReport) -> Points:
         told.append(f"There are no rows of {month} to compare with.")
     told += [sentence(f"{change_in_words(change)}{_against_usual(change)}.") for change in report.changes]
     return Points(Text(one) for one in (*told, _nothing_else(report)))
-
-
-def change_in_words(change: Change) -> str:
-    """Write a number before and after."""
-    written = NumberFormat(unit=change.unit, decimals=change.decimals)
-    says_its_unit = bool(written.long_unit) and change.title.endswith(written.long_unit)
-    after = written.short(change.after) if says_its_unit else written.full(change.after)
-    if math.isnan(change.before) or math.isnan(change.after):
-        return f"{change.title} {after}"
-    return f"{change.title} {written.short(change.before)} → {after}"
-
-
-def is_unusual(change: Change) -> bool:
-    """Tell whether a number after lies outside of its usual range."""
-    return change.usual_range is not None and not (
-        math.isnan(change.after) or change.usual_range.contains(change.after)
-    )
 
 
 def _against_usual(change: Change) -> str:

@@ -10,14 +10,18 @@ from afterlaunch.health_report import Comparison, HealthReport, Indicator, Quali
 from afterlaunch.render import section_sentences as sections
 from afterlaunch.render import sentences
 from afterlaunch.render.cells import head_row, key_values, number_cell, number_head, table, value_cell
+from afterlaunch.render.fact_sentences import segment_format
 from afterlaunch.render.grammar import cases, counted, month_beside, sentence
 from afterlaunch.render.indicator_table import indicators
 from afterlaunch.render.markup import Markup, Points, element, joined, typeset
 from afterlaunch.render.numbers import NumberFormat, count, p_value, percent
+from afterlaunch.render.service_tables import complaints, decision_worth, speed
 from afterlaunch.render.state import NOT_JUDGED, NOT_MEASURED, OK, State, state_of
 
 __all__ = [
     "calibration",
+    "complaints",
+    "decision_worth",
     "decisions_and_changes",
     "indicators",
     "model_against_business",
@@ -28,6 +32,7 @@ __all__ = [
     "run",
     "same_rows",
     "segments",
+    "speed",
     "title_block",
     "versions",
 ]
@@ -51,7 +56,8 @@ def title_block(report: HealthReport) -> Markup:
     severity = report.verdict.severity
     state = state_of(severity)
     made = element("span", class_="al-made")
-    title = element("h1", f"{report.title}: health in {report.window.title}", class_="al-title")
+    marked = f" ({sentences.SIMULATED.lower()})" if report.simulated else ""
+    title = element("h1", f"{report.title}{marked}: health in {report.window.title}", class_="al-title")
     line = element("p", typeset(sentences.title_line(report)), made, class_="al-title-line")
     sign = element("span", state.symbol, aria_hidden="true")
     counts = element(
@@ -230,7 +236,7 @@ def segments(report: HealthReport) -> Markup:
 
 
 def _segment_row(row: Segment) -> Markup:
-    written = sections.segment_format(row)
+    written = segment_format(row)
     worse = State(symbol="✗", word="worse than the rest", class_="act")
     unclear = State(symbol="●", word="not clearly worse", class_="unknown")
     return element(

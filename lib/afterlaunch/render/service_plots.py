@@ -1,0 +1,114 @@
+"""Where the time of slow answers goes, and what decisions are worth over the threshold, as plots."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from afterlaunch.health_report import DecisionWorth, HealthReport, Speed
+from afterlaunch.render import service_sentences as sections
+from afterlaunch.render.fact_sentences import words_of_column
+from afterlaunch.render.figures import BLUE, INK, ORANGE, RED, SOFT, Plot, blank_figure, show
+from afterlaunch.render.markup import Text
+from afterlaunch.render.numbers import NumberFormat, percent, plain
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_MILLISECONDS = NumberFormat(unit="ms", decimals=0)
+
+
+def stages(report: HealthReport) -> Plot | Text:
+    """Plot the mean time of each stage in typical and in slow requests."""
+    found = report.speed
+    if found is None or not found.stages:
+        return Text("There are no stages to plot: the request log has none, or no answer was slow.")
+    with blank_figure(height=1.3 + 0.42 * len(found.stages)) as figure:
+        axes = figure.subplots()
+        _draw_stages(axes, found)
+        title = sections.speed_title(report)
+        axes.set_title(title, loc="left", fontsize=11, fontweight="bold", color=INK)
+        told = "; ".join(
+            f"{words_of_column(stage.stage)} {_MILLISECONDS.short(stage.typical_ms)} and "
+            f"{_MILLISECONDS.short(stage.slow_ms)}"
+            for stage in found.stages
+        )
+        return show(figure, alt=f"{title}. Typical and slow requests by stage: {told}.")
+
+
+def _draw_stages(axes: Axes, found: Speed) -> None:
+    names = [words_of_column(stage.stage) for stage in found.stages]
+    places = range(len(names))
+    typical, slow = [s.typical_ms for s in found.stages], [s.slow_ms for s in found.stages]
+    axes.hlines(places, typical, slow, color=SOFT, linewidth=1.4, zorder=1)
+    axes.scatter(
+        typical,
+        places,
+        color=BLUE,
+        marker="o",
+        s=36,
+        zorder=2,
+        label=_band("typical requests", found.n_typical),
+    )
+    axes.scatter(
+        slow,
+        places,
+        color=RED,
+        marker="D",
+        s=36,
+        zorder=2,
+        label=_band("slow answers", found.n_slow_answered),
+    )
+    axes.set_yticks(places, names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_xlim(left=0)
+    axes.set_xlabel("mean time, ms")
+    axes.grid(axis="x")
+    axes.tick_params(length=0)
+    axes.spines["left"].set_visible(False)
+    axes.legend(loc="lower right")
+
+
+def _band(name: str, n: int) -> str:
+    return f"{name} ({plain(n, decimals=0)})"
+
+
+def decision_worth(report: HealthReport) -> Plot | Text:
+    """Plot what all decisions would have been worth over the share of alerts, with the present threshold marked."""
+    found = report.decision_worth
+    if found is None or len(found.curve) < 3:
+        return Text("There is no curve of values to plot.")
+    with blank_figure(height=3.4) as figure:
+        axes = figure.subplots()
+        _draw_worth(axes, found)
+        axes.set_ylabel(f"{found.unit} per 1,000 {report.case_noun}")
+        title = sections.decision_worth_title(report)
+        axes.set_title(title, loc="left", fontsize=11, fontweight="bold", color=INK)
+        written = NumberFormat(unit=found.unit, decimals=0)
+        ends = "; ".join(
+            f"{name}, threshold {plain(point.threshold, decimals=2)}: {written.full(point.value)} at "
+            f"{percent(point.alert_share, decimals=1)} alerts"
+            for name, point in (("present", found.present), ("best of this month", found.best))
+        )
+        return show(figure, alt=f"{title}. {ends}.")
+
+
+def _draw_worth(axes: Axes, found: DecisionWorth) -> None:
+    axes.plot([p.alert_share for p in found.curve], [p.value for p in found.curve], color=BLUE, linewidth=1.8)
+    marks = ((found.present, "o", ORANGE, "present threshold"), (found.best, "^", RED, "best of this month"))
+    for point, marker, colour, label in marks:
+        axes.scatter(
+            [point.alert_share],
+            [point.value],
+            marker=marker,
+            color=colour,
+            s=60,
+            zorder=3,
+            label=f"{label}, {plain(point.threshold, decimals=2)}",
+        )
+    axes.xaxis.set_major_formatter(lambda value, _: percent(value))
+    axes.yaxis.set_major_formatter(lambda value, _: plain(value, decimals=0))
+    axes.set_xlabel("share of alerts (a lower threshold to the right)")
+    axes.set_xlim(left=0)
+    axes.grid(axis="y")
+    axes.tick_params(length=0)
+    axes.legend(loc="lower right")
