@@ -455,6 +455,7 @@ def report_of(indicators, **parts):
         "case_noun": "flights",
         "window": window,
         "previous_window": window.previous(),
+        "judged_window": window,
         "as_of": None,
         "outcomes_complete_until": window.end,
         "n_rows": 26_903,

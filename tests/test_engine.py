@@ -1,10 +1,13 @@
 import sqlite3
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from afterlaunch.engine import DuckDB, Source, source_files, source_kind
+from afterlaunch.engine import DuckDB, Source, _repeated, source_files, source_kind
 from afterlaunch.errors import DataError, ParameterError
 
 ROWS = pd.DataFrame({"id": [1, 2, 3], "name": ["a", "b", None], "x": [0.5, None, 1.5]})
@@ -111,3 +114,167 @@ def test_what_is_spilled_is_removed(tmp_path):
     assert spill.is_dir()
     engine.close()
     assert not spill.exists()
+
+
+# --- times --------------------------------------------------------------------------------------------------------
+
+INSTANTS = (
+    "1969-12-31 23:59:59.000000",
+    "1970-01-01 00:00:00.000000",
+    "1970-01-01 00:00:00.001999",
+    "2024-02-29 12:00:00.123456",
+    "2024-03-31 01:30:00.500000",
+    "2024-12-31 23:59:59.999400",
+    "2024-12-31 23:59:59.999999",
+)
+
+
+def instant(text):
+    return f"CAST('{text}' AS TIMESTAMP)"
+
+
+@pytest.mark.parametrize("text", INSTANTS)
+def test_milliseconds_are_the_whole_ones_since_1970(engine, text):
+    found = engine.query(f"SELECT {engine.milliseconds(instant(text))} AS ms")["ms"].iloc[0]
+    assert found == (pd.Timestamp(text) - pd.Timestamp("1970-01-01")) // pd.Timedelta(milliseconds=1)
+
+
+def test_milliseconds_of_nothing_are_nothing(engine):
+    found = engine.query(f"SELECT {engine.milliseconds('CAST(NULL AS TIMESTAMP)')} AS ms")
+    assert found["ms"].isna().all()
+
+
+@pytest.mark.parametrize("sql_type", ["DOUBLE", "BIGINT"])
+@pytest.mark.parametrize("n", [0, 1, 999, 86_400_000, 2_592_000_000])
+def test_an_earlier_instant_lies_so_many_milliseconds_before(engine, n, sql_type):
+    for text in INSTANTS:
+        sql = engine.earlier(instant(text), f"CAST({n} AS {sql_type})")
+        (found,) = engine.query(f"SELECT {sql} AS instant")["instant"]
+        assert found == pd.Timestamp(text) - pd.Timedelta(milliseconds=n)
+
+
+def test_an_earlier_instant_is_taken_row_by_row_and_without_milliseconds_there_is_none(engine):
+    values = f"({instant('2024-03-01 00:00:01')}, 1500e0), ({instant('2024-03-02 00:00:00')}, NULL)"
+    rows = f"SELECT * FROM (VALUES {values}) AS given (ended_at, ms)"
+    found = engine.query(f"SELECT {engine.earlier('ended_at', 'ms')} AS came FROM ({rows}) ORDER BY ended_at")
+    assert found["came"].iloc[0] == pd.Timestamp("2024-02-29 23:59:59.500")
+    assert found["came"].isna().tolist() == [False, True]
+
+
+# --- rows that share their keys -----------------------------------------------------------------------------------
+
+
+def repeated_rows(engine, rows, keys):
+    """Return the places of the rows that are kept, and of those that a plain GROUP BY finds."""
+    engine._connection.register("frame", rows.assign(place=np.arange(len(rows))))
+    engine.create_view("rows", "SELECT * FROM frame")
+    engine.keep_repeated("again", "rows", keys)
+    by = ", ".join(keys)
+    same = " AND ".join(f"rows.{key} = twice.{key}" for key in keys)
+    slow = f"SELECT place FROM rows JOIN (SELECT {by} FROM rows GROUP BY {by} HAVING count(*) > 1) AS twice ON {same}"
+    found = [
+        engine.query(f"{sql} ORDER BY place")["place"].tolist() for sql in ("SELECT place FROM again", slow)
+    ]
+    engine._connection.unregister("frame")
+    return found
+
+
+def test_rows_that_share_their_keys_are_kept_whole_and_no_others(engine):
+    rows = pd.DataFrame(
+        {
+            "user_id": ["a", "a", "a", "b", None, None, "b", "c"],
+            "case_id": pd.array([1, 2, 1, 1, 3, 3, None, 2], dtype="Int64"),
+        }
+    )
+    kept, slow = repeated_rows(engine, rows, ("user_id", "case_id"))
+    assert kept == slow == [0, 2]
+    assert engine.query("SELECT * FROM again ORDER BY place").to_dict("records") == [
+        {"user_id": "a", "case_id": 1, "place": 0},
+        {"user_id": "a", "case_id": 1, "place": 2},
+    ]
+
+
+@pytest.mark.parametrize("n_different", [1, 30, 3_000, 10**12])
+@pytest.mark.parametrize("kinds", [("int64",), ("str",), ("int64", "str"), ("str", "int64", "str")])
+def test_kept_rows_are_those_that_a_slow_group_by_finds(engine, n_different, kinds):
+    random = np.random.default_rng(len(kinds))
+    keys = tuple(f"key_{place}" for place in range(len(kinds)))
+    rows = {}
+    for key, kind in zip(keys, kinds, strict=True):
+        values = random.integers(0, n_different ** (1 / len(kinds)) + 1, 3_000)
+        own = (
+            pd.array(values, dtype="Int64")
+            if kind == "int64"
+            else pd.array([f"k{v}" for v in values], dtype="str")
+        )
+        own[random.random(3_000) < 0.1] = None
+        rows[key] = own
+    kept, slow = repeated_rows(engine, pd.DataFrame(rows), keys)
+    assert kept == slow
+    if n_different in {1, 30}:
+        assert kept
+
+
+def test_an_empty_view_has_no_rows_that_share_their_keys(engine):
+    rows = pd.DataFrame({"key": pd.array([], dtype="int64")})
+    assert repeated_rows(engine, rows, ("key",)) == [[], []]
+    assert engine.query("SELECT * FROM again").columns.tolist() == ["key", "place"]
+
+
+def test_rows_without_keys_share_none(engine):
+    rows = pd.DataFrame({"key": pd.array([None, None, None], dtype="str")})
+    assert repeated_rows(engine, rows, ("key",)) == [[], []]
+
+
+def test_rows_can_be_kept_again_under_the_same_name(engine):
+    assert repeated_rows(engine, pd.DataFrame({"key": [1, 1, 2]}), ("key",)) == [[0, 1]] * 2
+    assert repeated_rows(engine, pd.DataFrame({"key": [1, 2, 2]}), ("key",)) == [[1, 2]] * 2
+
+
+numbers = st.lists(
+    # Many that share their last bits, and some that are the same.
+    st.builds(lambda high, low: (high << 40) | low, st.integers(0, 5), st.integers(0, 3)),
+    max_size=60,
+)
+
+
+@settings(deadline=None, max_examples=100, derandomize=True)
+@given(numbers)
+def test_repeated_numbers_are_those_that_come_more_than_once(values):
+    found = _repeated(np.array(values, dtype=np.uint64))
+    assert found.tolist() == sorted({value for value in values if values.count(value) > 1})
+
+
+def test_repeated_numbers_are_found_among_many_that_share_their_last_bits():
+    high = np.arange(40_000, dtype=np.uint64) << np.uint64(44)
+    values = np.concatenate([high, high[::1_000], np.array([2**64 - 1] * 3, np.uint64)])
+    values = np.random.default_rng(3).permutation(values)
+    expected = [*high[::1_000].tolist(), 2**64 - 1]
+    assert _repeated(values).tolist() == expected
+
+
+# --- SQL of a user ------------------------------------------------------------------------------------------------
+
+
+def test_sql_of_a_user_gives_its_rows(engine):
+    engine.create_view("kpi_days", "SELECT 1 AS month, 2.5e0 AS value")
+    found = engine.query_of_user("SELECT * FROM kpi_days", what="KPI 'a'")
+    pd.testing.assert_frame_equal(found, pd.DataFrame({"month": [1], "value": [2.5]}), check_dtype=False)
+
+
+@pytest.mark.parametrize(
+    ("sql", "problem"),
+    [
+        ("SELECT * FROM kpi_dys", "kpi_dys"),
+        ("SELECT mnth FROM kpi_days", "mnth"),
+        ("SELEC 1", "SELEC"),
+        ("SELECT CAST('x' AS INT) AS value", "'x'"),
+        ("SELECT 1 AS value, sum(month) FROM kpi_days GROUP BY 2", "aggregate"),
+    ],
+)
+def test_sql_of_a_user_that_cannot_run_is_refused_in_one_line(engine, sql, problem):
+    engine.create_view("kpi_days", "SELECT 1 AS month")
+    told = rf"^KPI 'a' in model\.yaml holds SQL that cannot be run: .*{problem}.* Correct it and run again\.$"
+    with pytest.raises(ParameterError, match=told) as refused:
+        engine.query_of_user(sql, what="KPI 'a' in model.yaml")
+    assert "\n" not in str(refused.value)

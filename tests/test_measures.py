@@ -6,10 +6,45 @@ import inspect
 import numpy as np
 import pytest
 
-from afterlaunch import bins, calibration, performance, rates, uncertainty
+from afterlaunch import (
+    bins,
+    calibration,
+    decision_value,
+    nowcast,
+    patience,
+    performance,
+    rates,
+    response_time,
+    slow_requests,
+    subgroups,
+    ticket_audit,
+    ticket_themes,
+    tickets,
+    uncertainty,
+)
 from afterlaunch.performance import Confusion, ScoreCounts
+from afterlaunch.ranges import Range
+from afterlaunch.slow_requests import ErrorBudget
+from afterlaunch.subgroups import Attribute
+from afterlaunch.ticket_audit import Audit, Stratum
+from ticket_examples import TEXTS
 
-MODULES = (bins, calibration, performance, rates, uncertainty)
+MODULES = (
+    bins,
+    calibration,
+    decision_value,
+    nowcast,
+    patience,
+    performance,
+    rates,
+    response_time,
+    slow_requests,
+    subgroups,
+    ticket_audit,
+    ticket_themes,
+    tickets,
+    uncertainty,
+)
 
 # What is public and no measure, and why it needs no row.
 NOT_MEASURES = {
@@ -24,14 +59,39 @@ NOT_MEASURES = {
     "from_json": "a constructor",
     "to_json": "an export",
     "midpoint": "the inverse of the grid's index",
+    "lower": "edges, the inverse of the grid's index",
+    "upper": "edges, the inverse of the grid's index",
     "contains": "a comparison",
+    "is_too_small": "a comparison",
+    "disagrees": "a comparison",
     "n": "a count",
+    "n_buckets": "a count",
+    "n_flagged": "a count",
+    "tickets_by_delay": "counts",
+    "n_outstanding": "a difference",
+    "n_allowed": "a product of fields",
+    "held_share": "a division of fields",
+    "traffic_share": "a division of fields",
+    "event_share_inside": "a division of fields",
+    "event_share_outside": "a division of fields",
+    "shares": "divisions of fields",
+    "smallest_n": "a constant of q",
+    "longest": "a setting",
+    "audit_sample": "a draw",
+    "ids": "the order of a draw",
+    "folded": "a text made plain",
+    "text_key": "a text made plain",
+    "labels_of_texts": "votes by text",
+    "learned_scores": "a classifier's output, seen by classify and theme_of",
+    "masked": "a text made less personal",
+    "quotes": "a choice of texts",
     "n_alerts": "a count",
     "n_bins": "a count",
     "n_outcomes_negative": "a count",
     "n_outcomes_positive": "a count",
     "missing_code": "a constant of the bins",
     "labels": "words",
+    "why_no_quantile": "words",
     "why_undefined": "words",
 }
 
@@ -185,11 +245,148 @@ WEIGHTS = uncertainty.block_weights(20, 30, seed=6)
 ORDER = np.random.default_rng(7).permutation(20)
 GRID = bins.ScoreGrid()
 NUMBERS = np.append(np.random.default_rng(8).normal(size=200), [np.nan, np.inf, 0.0])
+LATENCIES = np.random.default_rng(9).lognormal(6.5, 0.8, 400)
+LATENCY_GRID = response_time.LatencyGrid()
+BUCKETS = np.bincount(LATENCY_GRID.index(LATENCIES), minlength=LATENCY_GRID.n_buckets)
+USED = slice(int(BUCKETS.nonzero()[0][0]), int(BUCKETS.nonzero()[0][-1]) + 1)
+# No two windows are alike, so that their order decides nothing.
+BUSY = 1 + np.random.default_rng(10).permutation(60) ** 2
+BUSY_ORDER = np.random.default_rng(11).permutation(60)
+BY_HOUR = np.random.default_rng(12).poisson(np.repeat([0.5, 9.0, 2.0, 1.0], 60)).reshape(4, 60)
+LEFT, SHOWN = np.random.default_rng(13).integers(0, 30, (2, 3, 8))
+EVENTS, UNITS = np.array([9, 14, 8, 13, 11, 16]), np.array([5000, 6000, 5500, 6000, 5000, 7000])
+GROUPS = (
+    np.array([90.0, 10, 25]),
+    np.array([100.0, 1e3, 40]),
+    np.array([60.0, 40, 30]),
+    np.array([90.0, 980, 55]),
+)
+STAGES = {"features": 600.0, "model": 300.0, "queue": 20.0}
+SLOW_DAY = slow_requests.stage_means(STAGES, sum_total=1_000.0, n=2)
+QUICK_DAY = slow_requests.stage_means({"model": 120.0, "features": 90.0}, sum_total=260.0, n=3)
+FLAGGED = Stratum(n_tickets=80, n_labelled=50, n_true=40)
+UNFLAGGED = Stratum(n_tickets=920, n_labelled=60, n_true=2)
+MONTHLY = [
+    Audit(flagged=Stratum(n_tickets=90, n_labelled=n, n_true=n - 9), unflagged=UNFLAGGED)
+    for n in (40, 50, 60)
+]
+IF_ALERT, IF_PASSED = np.random.default_rng(14).normal(size=(2, 5, 12))
+CASES = np.random.default_rng(15).integers(1, 20, (5, 12))
 
 
 def limits(values):
-    found = rates.usual_range(values)
+    return ends_and_centre(rates.usual_range(values))
+
+
+def laney_limits(n_events, n_units, *, n_units_now=5_200.0, per=1_000.0):
+    return ends_and_centre(rates.laney_usual_range(n_events, n_units, n_units_now=n_units_now, per=per))
+
+
+def ends_and_centre(found):
     return np.array([found.lower, found.centre, found.upper])
+
+
+def change(values, **options):
+    """Return the rise and the fall that could have been seen, and both over the centre."""
+    found = rates.detectable_change(rates.usual_range(values), **options)
+    return np.array([found.rise, found.fall, found.rise_ratio, found.fall_ratio], np.float64)
+
+
+def rate_ratio(n_units, base_events, base_units):
+    return np.array(dataclasses.astuple(rates.rate_ratio(30, n_units, base_events, base_units)))
+
+
+def risk_ratio(*counts):
+    found = rates.risk_ratio(*counts)
+    return np.array([found.lower, found.ratio, found.upper])
+
+
+def expected_tickets(*, until=80, **options):
+    """Return what a nowcast of a fortnight says, when the days behind ``until`` are not looked at."""
+    by_delay = np.random.default_rng(16).poisson(3.0 * 0.6 ** np.arange(8), (80, 8))
+    days_seen = np.arange(80, 0, -1)
+    by_delay = np.where(np.arange(8) < days_seen[:, None], by_delay, 0)
+    found = nowcast.nowcast(by_delay[:until], days_seen[:until], window=slice(63, 77), **options)
+    return np.hstack(
+        [found.n_expected, found.lower, found.upper, found.completeness, found.completeness_by_day]
+    )
+
+
+def budget(factor, *, target_share=0.95):
+    return ErrorBudget(n=58_000 * factor, n_slow=1_922 * factor, target_share=target_share)
+
+
+def split(*groups):
+    found = slow_requests.mix_and_within(*groups)
+    return np.array([found.mix_by_group, found.within_by_group])
+
+
+def totals_of_split(*groups):
+    found = slow_requests.mix_and_within(*groups)
+    return np.array([found.mix, found.within])
+
+
+def in_unit(groups, factor, shift=0.0):
+    n_before, before, n_after, after = groups
+    return n_before, factor * before + shift, n_after, factor * after + shift
+
+
+def mean_of(n, means):
+    return np.average(means, weights=n)
+
+
+def stages_by_name(anatomy):
+    return [anatomy.total_ms, *(ms for _, ms in sorted(zip(anatomy.stages, anatomy.stage_ms, strict=True)))]
+
+
+def slow_group(order=slice(None), *, places=(0, 1, 2), parts=1):
+    """Return the first label of each attribute and the counts of what slow requests share: Tuesdays on host b."""
+    labels = {"day": ("Mon", "Tue"), "host": ("a", "b", "c"), "hour": ("8", "9", "10", "11")}
+    attributes = [Attribute(name=name, labels=values) for name, values in labels.items()]
+    codes = np.stack(np.meshgrid([0, 1], [0, 1, 2], [0, 1, 2, 3], indexing="ij"), axis=-1).reshape(-1, 3)
+    n_events = np.where((codes[:, 0] == 1) & (codes[:, 1] == 1), 60, 2 + codes[:, 2] % 2)
+    found = subgroups.shared_by(
+        np.tile(codes[:, list(places)][order], (parts, 1)),
+        [attributes[place] for place in places],
+        n=np.tile(np.full(len(codes), 200 / parts)[order], parts),
+        n_events=np.tile(n_events[order] / parts, parts),
+    )
+    named = {condition.attribute: condition.labels[0] for condition in found.conditions}
+    codes_named = [labels[name].index(named[name]) if name in named else -1 for name in labels]
+    return [*codes_named, found.n_events_inside, found.n_events, found.n_inside, found.n]
+
+
+def audited(flagged, unflagged):
+    found = ticket_audit.audited_count(Audit(flagged=flagged, unflagged=unflagged))
+    return np.array([found.interval.lower, found.count, found.interval.upper])
+
+
+def audit_p_values(earlier, *, swapped=False):
+    """Return the p-values of a month against earlier ones, of flagged tickets first."""
+    now = Audit(flagged=FLAGGED, unflagged=Stratum(n_tickets=920, n_labelled=60, n_true=9))
+    if swapped:
+        now, *earlier = (Audit(flagged=a.unflagged, unflagged=a.flagged) for a in (now, *earlier))
+    found = ticket_audit.audit_disagrees(now, earlier)
+    return np.array([found.p_flagged, found.p_unflagged])
+
+
+def merged_audit(audits):
+    def added(name):
+        strata = [dataclasses.astuple(getattr(audit, name)) for audit in audits]
+        n_tickets, n_labelled, n_true = np.sum(strata, axis=0)
+        return Stratum(n_tickets=n_tickets, n_labelled=n_labelled, n_true=n_true)
+
+    return Audit(flagged=added("flagged"), unflagged=added("unflagged"))
+
+
+def theme_codes(texts):
+    names = sorted(set(ticket_themes.theme_of(TEXTS).theme))
+    return np.array([names.index(theme) for theme in ticket_themes.theme_of(texts).theme])
+
+
+def values_and_shares(if_alert, if_passed, n):
+    curve = decision_value.value_curve(if_alert, if_passed, n)
+    return np.array([curve.value, curve.alert_share])
 
 
 def ends(interval):
@@ -206,6 +403,247 @@ SAME = {
         "months in reverse": (limits(YEAR[::-1]), limits(YEAR)),
         "mirrored": (limits(-YEAR), -limits(YEAR)[::-1]),
         "another unit": (limits(100 * YEAR - 3), 100 * limits(YEAR) - 3),
+    },
+    "laney_usual_range": {
+        "months in reverse": (laney_limits(EVENTS[::-1], UNITS[::-1]), laney_limits(EVENTS, UNITS)),
+        "another unit": (
+            laney_limits(EVENTS, 12 * UNITS, n_units_now=12 * 5_200.0, per=12_000.0),
+            laney_limits(EVENTS, UNITS),
+        ),
+        "another base": (laney_limits(EVENTS, UNITS, per=1.0), laney_limits(EVENTS, UNITS) / 1_000),
+    },
+    "detectable_change": {
+        "mirrored": (
+            change(-YEAR, bounds=Range())[:2],
+            -change(YEAR, bounds=Range())[1::-1],
+        ),
+        "another unit": (change(100 * YEAR), change(YEAR) * [100, 100, 1, 1]),
+        "another unit of a rate": (
+            change(100 * YEAR, n_events=40),
+            change(YEAR, n_events=40) * [100, 100, 1, 1],
+        ),
+    },
+    "rate_ratio": {
+        "months in another order": (
+            rate_ratio(6_000, EVENTS[::-1], UNITS[::-1]),
+            rate_ratio(6_000, EVENTS, UNITS),
+        ),
+        "another unit": (rate_ratio(72_000, EVENTS, 12 * UNITS), rate_ratio(6_000, EVENTS, UNITS)),
+        "with a month without a value": (
+            rate_ratio(6_000, np.append(EVENTS, 9) * 1.0, np.append(UNITS, np.nan)),
+            rate_ratio(6_000, EVENTS, UNITS),
+        ),
+    },
+    "risk_ratio": {
+        "sides swapped": (risk_ratio(60, 8_000, 12, 400), 1 / risk_ratio(12, 400, 60, 8_000)[::-1]),
+    },
+    "nowcast": {
+        "equal units against none": (expected_tickets(n_units=np.full(80, 7.0)), expected_tickets()),
+        "another unit": (
+            expected_tickets(n_units=12 * BUSY[np.arange(80) % 60]),
+            expected_tickets(n_units=BUSY[np.arange(80) % 60]),
+        ),
+        "days after the window": (expected_tickets(), expected_tickets(until=77)),
+    },
+    "quantile": {
+        "in another order": (
+            response_time.quantile(LATENCIES[::-1], 0.95),
+            response_time.quantile(LATENCIES, 0.95),
+        ),
+        "another unit": (
+            response_time.quantile(LATENCIES / 1_000, 0.95),
+            response_time.quantile(LATENCIES, 0.95) / 1_000,
+        ),
+    },
+    "quantile_of_counts": {
+        "without the empty ends": (
+            response_time.quantile_of_counts(BUCKETS[USED], 0.95, LATENCY_GRID, first_bucket=USED.start),
+            response_time.quantile_of_counts(BUCKETS, 0.95, LATENCY_GRID),
+        ),
+        "every bucket ten further": (
+            response_time.quantile_of_counts(BUCKETS[USED], 0.95, LATENCY_GRID, first_bucket=USED.start + 10),
+            response_time.quantile_of_counts(BUCKETS, 0.95, LATENCY_GRID) * LATENCY_GRID.ratio**10,
+        ),
+        "by days": (
+            response_time.quantile_of_counts([BUCKETS, 2 * BUCKETS], 0.95, LATENCY_GRID),
+            [response_time.quantile_of_counts(k * BUCKETS, 0.95, LATENCY_GRID) for k in (1, 2)],
+        ),
+    },
+    "peak_windows": {
+        "windows in another order": (
+            response_time.peak_windows(BUSY[BUSY_ORDER], share=0.3),
+            response_time.peak_windows(BUSY, share=0.3)[BUSY_ORDER],
+        ),
+        "every request seven times": (
+            response_time.peak_windows(7 * BUSY, share=0.3),
+            response_time.peak_windows(BUSY, share=0.3),
+        ),
+        "with empty windows": (
+            response_time.peak_windows(np.append(BUSY, [0, 0]), share=0.3)[:-2],
+            response_time.peak_windows(BUSY, share=0.3),
+        ),
+    },
+    "window_minutes": {
+        "hours in another order": (
+            response_time.window_minutes(BY_HOUR[::-1].ravel()),
+            response_time.window_minutes(BY_HOUR.ravel()),
+        ),
+        "with empty hours": (
+            response_time.window_minutes(np.append(np.zeros(120), BY_HOUR)),
+            response_time.window_minutes(BY_HOUR.ravel()),
+        ),
+    },
+    "within_share": {
+        "every request three times": (budget(3).within_share, budget(1).within_share),
+        "another target": (budget(1, target_share=0.9).within_share, budget(1).within_share),
+    },
+    "used_share": {
+        "every request three times": (budget(3).used_share, budget(1).used_share),
+        "twice the budget": (budget(1, target_share=0.9).used_share, budget(1).used_share / 2),
+    },
+    "concentration": {
+        "windows in another order": (
+            BUSY_ORDER[list(slow_requests.concentration(BUSY[BUSY_ORDER], 0.3).windows)],
+            slow_requests.concentration(BUSY, 0.3).windows,
+        ),
+        "every request seven times": (
+            dataclasses.astuple(slow_requests.concentration(7 * BUSY, 0.3))[1:],
+            dataclasses.astuple(slow_requests.concentration(BUSY, 0.3))[1:] * np.array([1, 7, 7]),
+        ),
+    },
+    "stage_means": {
+        "stages in another order": (
+            stages_by_name(slow_requests.stage_means(dict(reversed(STAGES.items())), sum_total=1_000.0, n=2)),
+            stages_by_name(SLOW_DAY),
+        ),
+        "every request three times": (
+            stages_by_name(
+                slow_requests.stage_means({k: 3 * v for k, v in STAGES.items()}, sum_total=3_000.0, n=6)
+            ),
+            stages_by_name(SLOW_DAY),
+        ),
+    },
+    "stage_differences": {
+        "sides swapped": (
+            stages_by_name(slow_requests.stage_differences(SLOW_DAY, QUICK_DAY)),
+            -np.array(stages_by_name(slow_requests.stage_differences(QUICK_DAY, SLOW_DAY))),
+        ),
+    },
+    "mix_and_within": {
+        "sides swapped": (split(*GROUPS[2:], *GROUPS[:2]), -split(*GROUPS)),
+        "groups in another order": (split(*(part[::-1] for part in GROUPS)), split(*GROUPS)[:, ::-1]),
+        "every request three times": (
+            split(3 * GROUPS[0], GROUPS[1], 3 * GROUPS[2], GROUPS[3]),
+            split(*GROUPS),
+        ),
+        "another unit": (split(*in_unit(GROUPS, 8.0)), 8 * split(*GROUPS)),
+        "every request longer by as much": (split(*in_unit(GROUPS, 1.0, 25.0)), split(*GROUPS)),
+    },
+    "mix": {
+        "sides swapped": (totals_of_split(*GROUPS[2:], *GROUPS[:2])[0], -totals_of_split(*GROUPS)[0]),
+        "mix and within": (totals_of_split(*GROUPS).sum(), mean_of(*GROUPS[2:]) - mean_of(*GROUPS[:2])),
+    },
+    "within": {
+        "sides swapped": (totals_of_split(*GROUPS[2:], *GROUPS[:2])[1], -totals_of_split(*GROUPS)[1]),
+        "groups in another order": (
+            totals_of_split(*(part[::-1] for part in GROUPS))[1],
+            totals_of_split(*GROUPS)[1],
+        ),
+    },
+    "shared_by": {
+        "cells in another order": (slow_group(slice(None, None, -1)), slow_group()),
+        "attributes in another order": (slow_group(places=(2, 1, 0)), slow_group()),
+        "cells in two parts": (slow_group(parts=2), slow_group()),
+    },
+    "left_by": {
+        "every person three times": (patience.left_by(3 * LEFT, 3 * SHOWN), patience.left_by(LEFT, SHOWN)),
+        "with an empty bucket": (
+            np.delete(patience.left_by(np.insert(LEFT, 2, 0, -1), np.insert(SHOWN, 2, 0, -1)), 2, -1),
+            patience.left_by(LEFT, SHOWN),
+        ),
+        "strata one by one": (
+            [patience.left_by(left, shown) for left, shown in zip(LEFT, SHOWN, strict=True)],
+            patience.left_by(LEFT, SHOWN),
+        ),
+    },
+    "share_left_by": {
+        "every person three times": (
+            patience.share_left_by(3 * LEFT, 3 * SHOWN, 4),
+            patience.share_left_by(LEFT, SHOWN, 4),
+        ),
+        "as a point of the curve": (
+            patience.share_left_by(LEFT, SHOWN, 4),
+            patience.left_by(LEFT, SHOWN)[:, 4],
+        ),
+    },
+    "left_after": {
+        "strata added up": (patience.left_after(LEFT.sum(axis=0), 2), patience.left_after(LEFT, 2).sum()),
+        "short waits in another order": (
+            patience.left_after(LEFT[:, [2, 0, 1, *range(3, 8)]], 2),
+            patience.left_after(LEFT, 2),
+        ),
+    },
+    "lost_to_waiting": {
+        "every person three times": (
+            patience.lost_to_waiting(3 * LEFT, 3 * SHOWN, 2),
+            3 * patience.lost_to_waiting(LEFT, SHOWN, 2),
+        ),
+        "with an empty bucket": (
+            patience.lost_to_waiting(np.insert(LEFT, 2, 0, -1), np.insert(SHOWN, 2, 0, -1), 3),
+            patience.lost_to_waiting(LEFT, SHOWN, 2),
+        ),
+    },
+    "classify": {
+        "in another order": (tickets.classify(TEXTS[::-1]).score, tickets.classify(TEXTS).score[::-1]),
+        "in capitals": (
+            tickets.classify([text.upper() for text in TEXTS]).score,
+            tickets.classify(TEXTS).score,
+        ),
+    },
+    "theme_of": {
+        "in another order": (theme_codes(TEXTS[::-1]), theme_codes(TEXTS)[::-1]),
+        "in capitals": (theme_codes([text.upper() for text in TEXTS]), theme_codes(TEXTS)),
+    },
+    "estimate": {
+        "twice the labels, as many of them true": (
+            Stratum(n_tickets=200, n_labelled=100, n_true=80).estimate,
+            Stratum(n_tickets=200, n_labelled=50, n_true=40).estimate,
+        ),
+        "twice the tickets": (
+            Stratum(n_tickets=160, n_labelled=50, n_true=40).estimate,
+            2 * FLAGGED.estimate,
+        ),
+        "classes swapped": (80 - Stratum(n_tickets=80, n_labelled=50, n_true=10).estimate, FLAGGED.estimate),
+    },
+    "audited_count": {
+        "strata swapped": (audited(UNFLAGGED, FLAGGED), audited(FLAGGED, UNFLAGGED)),
+        "with an empty stratum": (
+            audited(FLAGGED, Stratum(n_tickets=0)),
+            80 - audited(Stratum(n_tickets=80, n_labelled=50, n_true=10), Stratum(n_tickets=0))[::-1],
+        ),
+    },
+    "audit_disagrees": {
+        "earlier months in another order": (audit_p_values(MONTHLY[::-1]), audit_p_values(MONTHLY)),
+        "earlier months added up": (audit_p_values([merged_audit(MONTHLY)]), audit_p_values(MONTHLY)),
+        "strata swapped": (audit_p_values(MONTHLY, swapped=True), audit_p_values(MONTHLY)[::-1]),
+    },
+    "value_curve": {
+        "another unit": (
+            values_and_shares(100 * IF_ALERT, 100 * IF_PASSED, CASES)[0],
+            100 * values_and_shares(IF_ALERT, IF_PASSED, CASES)[0],
+        ),
+        "every case three times": (
+            values_and_shares(IF_ALERT, IF_PASSED, 3 * CASES)[1],
+            values_and_shares(IF_ALERT, IF_PASSED, CASES)[1],
+        ),
+        "mirrored": (
+            values_and_shares(IF_PASSED[:, ::-1], IF_ALERT[:, ::-1], CASES[:, ::-1])[0],
+            values_and_shares(IF_ALERT, IF_PASSED, CASES)[0][:, ::-1],
+        ),
+        "days added up": (
+            values_and_shares(IF_ALERT.sum(axis=0), IF_PASSED.sum(axis=0), CASES.sum(axis=0))[0],
+            values_and_shares(IF_ALERT, IF_PASSED, CASES)[0].sum(axis=0),
+        ),
     },
     "run_of_eight": {
         "mirrored": (rates.run_of_eight(-YEAR, -3.0), rates.run_of_eight(YEAR, 3.0)),
@@ -279,6 +717,10 @@ SAME = {
             GRID.n_bins - 1 - GRID.index([0.1, 0.33, 0.9]),
         ),
         "in another order": (GRID.index([0.9, 0.1]), GRID.index([0.1, 0.9])[::-1]),
+        "latencies ten buckets further": (
+            LATENCY_GRID.index(LATENCIES * LATENCY_GRID.ratio**10),
+            LATENCY_GRID.index(LATENCIES) + 10,
+        ),
     },
 }
 
@@ -321,5 +763,6 @@ def test_no_name_is_both_a_measure_and_none():
 def test_the_register_sees_what_is_added():
     names = set(public_names())
     assert {"roc_auc", "precision", "usual_range", "assign", "from_json", "why_undefined"} <= names
+    assert {"laney_usual_range", "used_share", "shared_by", "nowcast", "value_curve"} <= names
     assert "did_you_mean" not in names
     assert Confusion.__name__ not in names

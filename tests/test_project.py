@@ -102,6 +102,7 @@ LAYERS = {
         "render.page",
         "render.plots",
         "render.result",
+        "render.scale",
         "render.section_sentences",
         "render.sentences",
         "render.service_plots",
@@ -127,6 +128,7 @@ LAYERS = {
         "publish",
         "run",
         "run_inputs",
+        "ticket_sample",
         "yaml_file",
     ],
 }

@@ -95,6 +95,16 @@ def _check(options: argparse.Namespace) -> int:
     return 0
 
 
+def _audit(options: argparse.Namespace) -> int:
+    from afterlaunch.monitored import load_model
+    from afterlaunch.params import project_root
+    from afterlaunch.ticket_sample import audit_csv
+
+    subject = load_model(options.model, root=project_root())
+    sys.stdout.write(audit_csv(subject, options.period, n_each=options.each))
+    return 0
+
+
 def _list(options: argparse.Namespace) -> int:
     del options
     from afterlaunch.index_page import published_rows, verdict_words
@@ -157,6 +167,18 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="check a model's files and data")
     check.add_argument("model", metavar="MODEL", help="the model's folder under params/")
     check.set_defaults(command=_check)
+    audit = commands.add_parser(
+        "audit",
+        help="draw the month's tickets that people should label, as CSV",
+        description="Draw flagged and unflagged tickets of a month for people to label. Fill in about_ai (1 or 0) and "
+        "theme, keep the file, and name it under tickets.labels of the model's file, with weight: weight.",
+    )
+    audit.add_argument("model", metavar="MODEL", help="the model's folder under params/")
+    audit.add_argument("--period", required=True, help="the month of the cases, such as 2025-01")
+    audit.add_argument(
+        "--each", type=_count, default=50, metavar="N", help="tickets of either kind (%(default)d)"
+    )
+    audit.set_defaults(command=_audit)
     listing = commands.add_parser("list", help="list notebooks, models and published reports")
     listing.set_defaults(command=_list)
     return parser
@@ -187,6 +209,12 @@ def _seconds(text: str) -> float:
             f"got {text!r}, allowed is a number of seconds above 0, such as 3600"
         )
     return seconds
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 10_000:
+        raise argparse.ArgumentTypeError(f"got {text!r}, allowed is a whole number from 1 to 10,000")
+    return int(text)
 
 
 def _question(notebook: Path) -> str:

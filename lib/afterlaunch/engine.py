@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -102,6 +102,13 @@ class Engine(Protocol):
 
     def earlier(self, instant: str, milliseconds: str) -> str:
         """Return SQL of the instant that lies so many milliseconds before another."""
+        ...
+
+    def quantiles(self, value: str, shares: Sequence[float]) -> str:
+        """Return SQL of a list: the exact quantiles of a number, linear between two values.
+
+        All values of a group are held in memory, which no spilling relieves.
+        """
         ...
 
     def create_view(self, name: str, select: str) -> None:
@@ -248,6 +255,10 @@ class DuckDB:
     def earlier(self, instant: str, milliseconds: str) -> str:
         """Return SQL of an earlier instant."""
         return f"{instant} - to_milliseconds({milliseconds})"
+
+    def quantiles(self, value: str, shares: Sequence[float]) -> str:
+        """Return SQL of exact quantiles; see :meth:`Engine.quantiles`."""
+        return f"quantile_cont({value}, [{', '.join(f'{share!r}e0' for share in shares)}])"
 
     def create_view(self, name: str, select: str) -> None:
         """Name a SELECT."""
@@ -466,6 +477,10 @@ class Spark:
     def earlier(self, instant: str, milliseconds: str) -> str:
         """Return SQL of an earlier instant."""
         return f"timestampadd(MILLISECOND, -CAST({milliseconds} AS BIGINT), {instant})"
+
+    def quantiles(self, value: str, shares: Sequence[float]) -> str:
+        """Return SQL of exact quantiles; see :meth:`Engine.quantiles`."""
+        return f"percentile({value}, array({', '.join(f'{share!r}D' for share in shares)}))"
 
     def create_view(self, name: str, select: str) -> None:
         """Name a SELECT."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +17,7 @@ from afterlaunch.health_history import MonthValue, Yardstick, course_of
 from afterlaunch.health_judging import IndicatorKind, judged
 from afterlaunch.health_measures import SHARE, Resampling, known
 from afterlaunch.health_policy import HealthPolicy
-from afterlaunch.health_report import DecisionCell, DecisionWorth, Indicator, ThresholdValue
+from afterlaunch.health_report import DecisionCell, DecisionWorth, Fact, Indicator, ThresholdValue
 from afterlaunch.kpi_table import KpiMonths
 from afterlaunch.kpis import DecisionValues, formula_sql
 from afterlaunch.scoring_log import ScoringLog, instant_literal
@@ -34,9 +34,13 @@ ALERT_SHARES_SHOWN = (0.002, 0.5)
 
 
 def kpi_rows(
-    kpis: Sequence[KpiMonths], *, months: Sequence[Window], policy: HealthPolicy
+    kpis: Sequence[KpiMonths],
+    *,
+    months: Sequence[Window],
+    policy: HealthPolicy,
+    behind: Mapping[str, tuple[Fact, ...]],
 ) -> tuple[Indicator, ...]:
-    """Return the rows of the KPIs that SQL takes from the team's own tables."""
+    """Return the rows of the KPIs that SQL takes from the team's own tables; ``behind`` explains some by their code."""
     rows = []
     for found in kpis:
         kpi = found.kpi
@@ -57,7 +61,7 @@ def kpi_rows(
             for month in months
         ]
         course = course_of(values, Yardstick(code=kind.code, policy=policy.usual_range, bounds=kind.bounds))
-        rows.append(judged(kind, course, policy))
+        rows.append(judged(kind, course, policy, behind=behind.get(kind.code, ())))
     return tuple(rows)
 
 

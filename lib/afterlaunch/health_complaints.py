@@ -8,6 +8,7 @@ differs from the earlier ones beyond chance, it is taken alone.
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import math
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ from afterlaunch.health_report import (
 from afterlaunch.health_tickets import CIRCUMSTANCES, TicketCounts
 from afterlaunch.nowcast import NoNowcast, nowcast, tickets_by_delay
 from afterlaunch.ranges import Range
-from afterlaunch.rates import NoRatio, RateRatio, rate_ratio, risk_ratio
+from afterlaunch.rates import NoRatio, RateRatio, RiskRatio, rate_ratio, risk_ratio
 from afterlaunch.subgroups import Attribute, shared_by
 from afterlaunch.ticket_audit import (
     Audit,
@@ -59,6 +60,8 @@ N_DELAYS = 60
 MIN_THEME_RISE = 1.5
 """A theme with so many times its usual share is named."""
 MIN_THEME_TICKETS = 15
+MIN_RISK_TICKETS = 5
+"""A circumstance of fewer tickets than this is not told."""
 
 TICKETS = IndicatorKind(
     code="complaints.ai_tickets",
@@ -119,7 +122,6 @@ class _Month:
     decisions_by_day: Floats
     completeness: float
     late_error_share: float
-    n_outstanding: float
     why_incomplete: str
 
     @property
@@ -132,11 +134,6 @@ class _Month:
         day = (rows["day"] - np.datetime64(window.start)).dt.days.to_numpy(np.int64)
         flagged = rows["flagged"].to_numpy(bool)
         label, weight = (rows[name].to_numpy(np.float64, na_value=np.nan) for name in ("about_ai", "weight"))
-        decisions = counts.decisions
-        place = (decisions["day"].astype("datetime64[us]") - np.datetime64(window.start)).dt.days.to_numpy(
-            np.int64
-        )
-        inside = (place >= 0) & (place < window.n_days)
         late = _Lateness.of(window, counts)
         return cls(
             window=window,
@@ -146,12 +143,9 @@ class _Month:
             ),
             flagged_by_day=np.bincount(day[flagged], minlength=window.n_days).astype(np.float64),
             unflagged_by_day=np.bincount(day[~flagged], minlength=window.n_days).astype(np.float64),
-            decisions_by_day=np.bincount(
-                place[inside], weights=decisions["n"].to_numpy(np.float64)[inside], minlength=window.n_days
-            ).astype(np.float64),
+            decisions_by_day=_decisions_by_day(counts, window.start, window.n_days),
             completeness=late.completeness,
             late_error_share=late.error_share,
-            n_outstanding=late.n_outstanding,
             why_incomplete=late.reason,
         )
 
@@ -177,14 +171,13 @@ class _Lateness:
 
     completeness: float
     error_share: float
-    n_outstanding: float
     reason: str
 
     @classmethod
     def of(cls, window: Window, counts: TicketCounts) -> _Lateness:
         """Estimate it from how late tickets came before; after N_DELAYS days all are there."""
         if (counts.as_of - window.end).days >= N_DELAYS:
-            return cls(completeness=1.0, error_share=0.0, n_outstanding=0.0, reason="")
+            return cls(completeness=1.0, error_share=0.0, reason="")
         start = counts.months[0].start
         n_days = (min(window.end, counts.as_of) - start).days
         rows = counts.tickets
@@ -197,27 +190,26 @@ class _Lateness:
             ),
             np.array([(counts.as_of - start).days - i for i in range(n_days)]),
             window=slice((window.start - start).days, n_days),
-            n_units=_decisions(counts, start, n_days),
+            n_units=_decisions_by_day(counts, start, n_days),
         )
         if isinstance(found, NoNowcast):
-            return cls(completeness=1.0, error_share=0.0, n_outstanding=0.0, reason=found.reason)
+            return cls(completeness=1.0, error_share=0.0, reason=found.reason)
         half_width = (found.upper - found.lower) / 2 / max(found.n_expected, 1.0)
         return cls(
             completeness=found.completeness,
             error_share=half_width if found.completeness < 1 else 0.0,
-            n_outstanding=found.n_outstanding,
             reason="",
         )
 
 
-def _decisions(counts: TicketCounts, start: object, n_days: int) -> Floats:
+def _decisions_by_day(counts: TicketCounts, start: dt.date, n_days: int) -> Floats:
+    """Return the cases of each of ``n_days`` days from ``start`` on, 0 where there is none."""
     place = (counts.decisions["day"].astype("datetime64[us]") - np.datetime64(start)).dt.days.to_numpy(
         np.int64
-    )  # type: ignore[call-overload]
+    )
     inside = (place >= 0) & (place < n_days)
-    return np.bincount(
-        place[inside], weights=counts.decisions["n"].to_numpy(np.float64)[inside], minlength=n_days
-    ).astype(np.float64)
+    n = counts.decisions["n"].to_numpy(np.float64)[inside]
+    return np.bincount(place[inside], weights=n, minlength=n_days).astype(np.float64)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -411,19 +403,19 @@ def _risks(counts: TicketCounts) -> tuple[TicketRisk, ...]:
     for name in counts.circumstances:
         n_inside = float(cells.loc[cells[name] == 1, "n"].sum())
         n_events_inside = float(events[name].sum())
-        if not 0 < n_inside < n_all:
+        if n_events_inside < MIN_RISK_TICKETS or n_inside == n_all:
             continue
         found = risk_ratio(n_events_inside, n_inside, n_events - n_events_inside, n_all - n_inside)
-        is_known = not isinstance(found, NoRatio)
+        known_ratio = found if isinstance(found, RiskRatio) else None
         rows.append(
             TicketRisk(
                 circumstance=CIRCUMSTANCES[name],
                 n_tickets=int(n_events_inside),
                 n_cases=int(n_inside),
-                ratio=found.ratio if is_known else None,
-                ci_lower=found.lower if is_known else None,
-                ci_upper=found.upper if is_known else None,
-                reason="" if is_known else found.reason,
+                ratio=known_ratio.ratio if known_ratio else None,
+                ci_lower=known_ratio.lower if known_ratio else None,
+                ci_upper=known_ratio.upper if known_ratio else None,
+                reason=found.reason if isinstance(found, NoRatio) else "",
             )
         )
     return tuple(sorted(rows, key=lambda row: -(row.ci_lower or 0.0)))

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from afterlaunch.aggregates import Cut, Key, Total, aggregate, count_where, exact_sum
 from afterlaunch.bins import ScoreGrid
 from afterlaunch.contract import number_literal
+from afterlaunch.findings import Direction
 from afterlaunch.kpis import DecisionValues, Kpi, formula_sql
 from afterlaunch.performance import SMALLEST_PROBABILITY, ScoreCounts
 from afterlaunch.scoring_log import LogSetup, ScoringLog, instant_literal
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 SCORE_GRID = ScoreGrid()
+ALERT_WORTH = "alert_worth"
 # Above this many rows in a month, scores are counted on a fine grid, so that memory stays bounded.
 MAX_EXACT_ROWS = 250_000
 # Segment values beyond the largest ones of a column are not compared one by one.
@@ -45,6 +47,23 @@ class Amounts:
     def formula_kpis(self) -> tuple[Kpi, ...]:
         """The KPIs that are formulas over cases."""
         return tuple(kpi for kpi in self.kpis if not kpi.sql)
+
+    @property
+    def counted(self) -> tuple[Kpi, ...]:
+        """What is summed by day: the formulas, and behind them what an alert that was right is worth on average."""
+        values = self.decision_values
+        if values is None:
+            return self.formula_kpis
+        worth = Kpi(
+            name=ALERT_WORTH,
+            title="worth of a right alert",
+            numerator=f"decision * outcome * ({values.true_positive})",
+            denominator="decision * outcome",
+            unit=values.unit,
+            direction=Direction.HIGHER,
+            decimals=0,
+        )
+        return (*self.formula_kpis, worth)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -144,14 +163,14 @@ class SegmentDays:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class HealthCounts:
-    """All months, oldest first, and the segments of the last one."""
+    """All months, oldest first, and the segments of the month whose outcomes can be judged."""
 
     months: tuple[MonthCounts, ...]
     segments: tuple[SegmentDays, ...]
 
 
 def read_health_counts(log: ScoringLog, *, first: Window, last: Window, money: Amounts) -> HealthCounts:
-    """Read the months from ``first`` to ``last`` and the segments of the last one.
+    """Read the months from ``first`` to ``last`` and the segments of the one whose outcomes can be judged.
 
     Raises
     ------
@@ -181,7 +200,9 @@ def count_months(
         count_where("n_positive", "judged = 1 AND outcome = 1"),
         exact_sum("sum_score_judged", "score", where="judged = 1"),
     )
-    inside = f"scored_at >= {instant_literal(last.start)} AND judged = 1"
+    judged = log.judged_month(last)
+    start, end = instant_literal(judged.start), instant_literal(judged.end)
+    inside = f"scored_at >= {start} AND scored_at < {end} AND judged = 1"
     cuts = [
         Cut(keys=(day, version), totals=totals),
         Cut(keys=(judged_day, grid), totals=counts),
@@ -195,7 +216,7 @@ def count_months(
     by_day, by_day_bin, by_month_score, *by_segment_frames = aggregate(
         log.engine, view, tuple(cuts), where=where
     )
-    months, used = _months(first, last), _used_bins(by_day_bin)
+    months, used = first.months_until(last), _used_bins(by_day_bin)
     return HealthCounts(
         months=tuple(
             _month_counts(
@@ -206,7 +227,7 @@ def count_months(
         segments=tuple(
             segment
             for i, column in enumerate(segment_columns)
-            for segment in _segments(column, by_segment_frames[i], f"segment_{i}", last, used)
+            for segment in _segments(column, by_segment_frames[i], f"segment_{i}", judged, used)
         ),
     )
 
@@ -251,7 +272,7 @@ def _score_value(log: ScoringLog, first: Window, last: Window) -> str:
 
     Such steps are at most 32,000 values a month, which moves ROC AUC by a few millionths.
     """
-    n_months = max(1, len(_months(first, last)))
+    n_months = len(first.months_until(last))
     if log.n_rows / n_months <= MAX_EXACT_ROWS:
         return "score"
     step = "1e0 / (1e0 + exp(-round(ln(score / (1e0 - score)), 3)))"
@@ -286,7 +307,7 @@ def _judged_totals() -> tuple[Total, ...]:
 
 def _kpi_totals(money: Amounts, log: ScoringLog) -> tuple[Total, ...]:
     totals = []
-    for i, kpi in enumerate(money.formula_kpis):
+    for i, kpi in enumerate(money.counted):
         for role in ("numerator", "denominator"):
             value = formula_sql(getattr(kpi, role), amounts=money.amounts, columns=log.features)
             totals.append(exact_sum(f"kpi_{i}_{role}", value, where="judged = 1", digits=6))
@@ -295,13 +316,6 @@ def _kpi_totals(money: Amounts, log: ScoringLog) -> tuple[Total, ...]:
 
 def _missing_totals(features: tuple[tuple[str, str], ...]) -> tuple[Total, ...]:
     return tuple(count_where(f"n_missing_{column}", f"{column} IS NULL") for _, column in features)
-
-
-def _months(first: Window, last: Window) -> tuple[Window, ...]:
-    months = [last]
-    while months[0].start > first.start:
-        months.insert(0, months[0].previous())
-    return tuple(months)
 
 
 def _month_counts(
@@ -334,7 +348,7 @@ def _month_counts(
         n_missing={name: int(rows[f"n_missing_{column}"].sum()) for name, column in features},
         fresh=_fresh_days(rows, month),
         days=_sums_by_day(
-            rows, _inside(by_day_bin, "judged_day", month), month, used=used, n_kpis=len(money.formula_kpis)
+            rows, _inside(by_day_bin, "judged_day", month), month, used=used, n_kpis=len(money.counted)
         ),
         scores=_month_scores(_inside(by_month_score, "month", month)),
         bins=used,

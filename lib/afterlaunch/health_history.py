@@ -162,13 +162,36 @@ class History:
 
     months: tuple[MonthMeasures, ...]
     policy: UsualRangePolicy
+    judged_window: Window
 
     @classmethod
     def of(
-        cls, months: tuple[MonthCounts, ...], *, resampling: Resampling, policy: UsualRangePolicy
+        cls,
+        months: tuple[MonthCounts, ...],
+        *,
+        resampling: Resampling,
+        policy: UsualRangePolicy,
+        judged_window: Window,
     ) -> History:
         """Return the history of counted months."""
-        return cls(months=tuple(MonthMeasures.of(month, resampling) for month in months), policy=policy)
+        measured = tuple(MonthMeasures.of(month, resampling) for month in months)
+        return cls(months=measured, policy=policy, judged_window=judged_window)
+
+    @property
+    def judged_months(self) -> tuple[MonthMeasures, ...]:
+        """All months up to the one whose outcomes can be judged."""
+        return tuple(m for m in self.months if m.month.window.start <= self.judged_window.start)
+
+    @property
+    def judged(self) -> MonthMeasures:
+        """The month whose outcomes are judged: this month, or an earlier one whose outcomes are complete."""
+        return self.judged_months[-1]
+
+    @property
+    def previous_judged(self) -> MonthMeasures | None:
+        """The month before the judged one, when it has rows."""
+        before = self.judged_months[:-1]
+        return before[-1] if before and before[-1].month.n else None
 
     @property
     def current(self) -> MonthMeasures:
@@ -196,7 +219,12 @@ class History:
     def course(
         self, measured: MonthMeasure | HealthMeasure, *, code: str, bounds: Range | None = None
     ) -> Course:
-        """Follow one measure over the months; its usual range is kept within ``bounds``, where values can lie."""
+        """Follow one measure over the months; its usual range is kept within ``bounds``, where values can lie.
+
+        A :class:`HealthMeasure` rests on outcomes: its last month is the judged one.
+        """
+        needs_outcomes = isinstance(measured, HealthMeasure)
+        months = self.judged_months if needs_outcomes else self.months
         function = measured if callable(measured) else _of(measured)
         within = measured.bounds if isinstance(measured, HealthMeasure) else bounds or Range()
         values = tuple(
@@ -206,10 +234,11 @@ class History:
                 versions=tuple(m.month.versions),
                 is_usual=_is_fresh(m),
             )
-            for m in self.months
+            for m in months
         )
         course = course_of(values, Yardstick(code=code, policy=self.policy, bounds=within))
-        return course if self.previous else dataclasses.replace(course, previous=None)
+        has_previous = self.previous_judged if needs_outcomes else self.previous
+        return course if has_previous else dataclasses.replace(course, previous=None)
 
 
 def _is_fresh(months: MonthMeasures) -> bool:

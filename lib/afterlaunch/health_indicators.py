@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from afterlaunch.findings import Direction
-from afterlaunch.health_counts import Amounts, DaySums
+from afterlaunch.health_counts import ALERT_WORTH, Amounts, DaySums
 from afterlaunch.health_history import History
 from afterlaunch.health_judging import IndicatorKind, change_of, judged, not_measured
 from afterlaunch.health_measures import (
@@ -33,6 +33,7 @@ from afterlaunch.health_report import (
 from afterlaunch.kpis import Kpi
 from afterlaunch.performance import ratio
 from afterlaunch.ranges import Range
+from afterlaunch.windows import Window
 
 # A step since last month of less than this part of the usual range's half-width is no step.
 MIN_STEP = 0.1
@@ -57,6 +58,21 @@ def business_rows(
         behind = _explain_kpi(kpi, history, labels)
         rows.append(judged(kind, history.course(measure, code=kind.code), policy, behind=behind))
     return tuple(rows)
+
+
+def kpi_background(history: History, *, money: Amounts, labels: Labels) -> tuple[Fact, ...]:
+    """Return what may be behind a KPI of the team's own tables: how many outcomes were caught, and their worth."""
+    worth = [
+        change_of(
+            f"model.{kpi.name}", kpi.title, history.course(kpi_measure(kpi, place), code=""), decimals=0
+        )
+        for place, kpi in enumerate(money.counted)
+        if kpi.name == ALERT_WORTH
+    ]
+    if not worth:
+        return ()
+    caught = measure_change(history, "recall", f"share of {labels.outcome_noun} caught")
+    return (*worth, caught, measure_change(history, "precision", "share of alerts that were right"))
 
 
 def no_business_row() -> Indicator:
@@ -201,46 +217,44 @@ def model_against_business(
     """
     by_code = {indicator.code: indicator for indicator in indicators}
     model, kpi = by_code[policy.main_model_measure], by_code.get(policy.main_kpi)
-    if kpi is None or not (_is_known_twice(model) and _is_known_twice(kpi)):
+    if kpi is None or not model.history:
         return None
-    signals = (_leaves_usual_range(model), _leaves_usual_range(kpi))
+    month = model.history[-1].label
+    pair = (_since_month_before(model, month), _since_month_before(kpi, month))
+    if any(math.isnan(change.before) or math.isnan(change.after) for change in pair):
+        return None
+    signals = (_leaves_usual_range(pair[0]), _leaves_usual_range(pair[1]))
     return ModelAgainstBusiness(
-        model=_since_last_month(model),
-        kpi=_since_last_month(kpi),
-        model_step=_step(model),
-        kpi_step=_step(kpi),
+        model=pair[0],
+        kpi=pair[1],
+        model_step=_step(model, pair[0]),
+        kpi_step=_step(kpi, pair[1]),
         signal={(True, True): "both", (False, True): "kpi_only", (True, False): "model_only"}.get(
             signals, "routine"
         ),
     )
 
 
-def _is_known_twice(indicator: Indicator) -> bool:
-    previous = indicator.previous
-    return indicator.finding.measurement.is_known and previous is not None and previous.is_known
+def _leaves_usual_range(change: Change) -> bool:
+    return change.usual_range is not None and not change.usual_range.contains(change.after)
 
 
-def _leaves_usual_range(indicator: Indicator) -> bool:
-    usual = indicator.usual_range
-    return usual is not None and not usual.contains(indicator.finding.measurement.value)
-
-
-def _since_last_month(indicator: Indicator) -> Change:
-    now, before = indicator.finding.measurement, indicator.previous
+def _since_month_before(indicator: Indicator, month: str) -> Change:
+    """Return how an indicator moved into a month: the one that the model was judged on."""
+    by_label = {point.label: point.value for point in indicator.history}
     return Change(
         code=indicator.code,
         title=indicator.title,
-        unit=now.unit,
-        before=before.value if before else math.nan,
-        after=now.value,
+        unit=indicator.finding.measurement.unit,
+        before=by_label.get(Window.parse(month).previous().label, math.nan),
+        after=by_label.get(month, math.nan),
         usual_range=indicator.usual_range,
         decimals=indicator.decimals,
     )
 
 
-def _step(indicator: Indicator) -> Step:
-    """Tell whether an indicator got better or worse since last month, or stayed about the same."""
-    change = _since_last_month(indicator)
+def _step(indicator: Indicator, change: Change) -> Step:
+    """Tell whether an indicator got better or worse since the month before, or stayed about the same."""
     usual = indicator.usual_range
     half_width = (usual.upper - usual.lower) / 2 if usual else 0.0
     if abs(change.after - change.before) <= MIN_STEP * half_width:

@@ -166,16 +166,12 @@ def _after_slow(section: People) -> tuple[Fact, ...]:
 
 
 def _mixed(section: People) -> tuple[Fact, ...]:
-    if not section.n_inconsistent or section.n_mixed is None:
+    """Return how many repeats got two answers from two versions, or that none did."""
+    n, n_mixed = section.n_inconsistent, section.n_mixed
+    if not n or n_mixed is None:
         return ()
-    return (
-        Part(
-            title="were answered by different versions",
-            n=section.n_mixed,
-            n_of=section.n_inconsistent,
-            noun="such repeats",
-        ),
-    )
+    title = "were answered by different versions" if n_mixed else "were answered by one and the same version"
+    return (Part(title=title, n=n_mixed or n, n_of=n, noun="such repeats"),)
 
 
 def _lost(section: People) -> tuple[Fact, ...]:

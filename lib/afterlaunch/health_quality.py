@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from afterlaunch.findings import Measurement
 from afterlaunch.health_history import Course, History
@@ -93,7 +93,7 @@ def _missing_share(name: str) -> Callable[[MonthMeasures], Measurement]:
 
 
 def changes_of(
-    indicators: tuple[Indicator, ...], quality: tuple[QualityCheck, ...], background: tuple[Change, ...]
+    indicators: Sequence[Indicator], quality: tuple[QualityCheck, ...], background: Sequence[Change]
 ) -> tuple[Change, ...]:
     """Return what left its usual range this month, the furthest out first, at most four.
 

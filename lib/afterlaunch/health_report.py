@@ -230,6 +230,11 @@ class Indicator:
         """The grade of the finding."""
         return self.finding.severity
 
+    def is_of(self, window: Window) -> bool:
+        """Tell whether the number is about a month; one without a value is about no other."""
+        measurement = self.finding.measurement
+        return not measurement.is_known or not self.history or self.history[-1].label == window.label
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class VersionUse:
@@ -335,6 +340,16 @@ class EndpointSpeed:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class HourSpeed:
+    """The p95 of one endpoint in one hour of the day, over all days of the month."""
+
+    endpoint: str
+    hour: int
+    n: int
+    p95_ms: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class StageTime:
     """Mean time of one stage in typical and in slow requests."""
 
@@ -369,6 +384,8 @@ class Speed:
         p95 outside the busiest windows.
     endpoints : tuple of EndpointSpeed
         The busiest first.
+    hours : tuple of HourSpeed
+        By endpoint and hour of the day, where there are enough requests.
     stages : tuple of StageTime
         Stages that follow each other; what none of them explains is the last one. Empty without stages.
     n_typical, n_slow_answered : int
@@ -387,6 +404,7 @@ class Speed:
     elsewhere_p95_ms: float
     budget: BudgetUse
     endpoints: tuple[EndpointSpeed, ...]
+    hours: tuple[HourSpeed, ...]
     stages: tuple[StageTime, ...]
     n_typical: int
     n_slow_answered: int
@@ -588,6 +606,8 @@ class HealthReport:
         Folder name, title for people, and what one row is called in the plural (``"flights"``).
     window, previous_window : Window
         This month and the one before.
+    judged_window : Window
+        The month that numbers resting on outcomes are about: this one, or the last whose outcomes are complete.
     outcomes_complete_until : datetime.date or None
         First day whose outcomes are not complete yet; all days before it are.
     versions, previous_versions : tuple of VersionUse
@@ -603,6 +623,7 @@ class HealthReport:
     case_noun: str
     window: Window
     previous_window: Window
+    judged_window: Window
     as_of: dt.date | None
     outcomes_complete_until: dt.date | None
     n_rows: int

@@ -7,6 +7,7 @@ whatever the traffic. Load is arrivals: the busiest windows are found by countin
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -89,15 +90,16 @@ class RepeatGroups:
 class RequestDetail:
     """What is read of the last month only.
 
-    ``cells`` counts requests by day, hour and attributes; ``by_hour`` by day and hour; ``by_endpoint`` by
-    endpoint and bucket. ``bands`` adds up the stages of slow and of typical requests, ``means`` the latencies by
-    endpoint of this month and the last; ``waits`` counts who left and who saw the answer (or waited for nothing) by
-    how long they waited.
+    ``cells`` counts requests by day, hour and attributes; ``by_hour`` by day and hour; ``by_endpoint`` and
+    ``by_endpoint_hour`` hold exact quantiles. ``bands`` adds up the stages of slow and of typical requests, ``means``
+    the latencies by endpoint of this month and the last; ``waits`` counts who left and who saw the answer (or waited
+    for nothing) by how long they waited.
     """
 
     cells: pd.DataFrame
     by_hour: pd.DataFrame
     by_endpoint: pd.DataFrame
+    by_endpoint_hour: pd.DataFrame
     bands: pd.DataFrame
     means: pd.DataFrame
     waits: pd.DataFrame
@@ -120,7 +122,7 @@ class RequestCounts:
 def read_request_counts(log: RequestLog, *, months: tuple[Window, ...]) -> RequestCounts:
     """Read the months, oldest first, and the detail of the last one."""
     where = _inside(Window.of_months(months[0], months[-1]))
-    minutes = _mark_peak(log, where)
+    minutes = _mark_peak(log, months)
     totals, buckets = aggregate(
         log.engine,
         "requests_by_load",
@@ -166,16 +168,12 @@ def _inside(window: Window, column: str = "arrived_at") -> str:
     return f"{column} >= {instant_literal(window.start)} AND {column} < {instant_literal(window.end)}"
 
 
-def _mark_peak(log: RequestLog, where: str) -> int:
+def _mark_peak(log: RequestLog, months: tuple[Window, ...]) -> int:
     """Create the view ``requests_by_load`` that marks requests in their month's busiest windows; return their length.
 
     The length is the shortest whose busiest windows hold enough requests in every month, the same for all months.
     """
-    month = "CAST(date_trunc('month', arrived_at) AS DATE)"
-    log.engine.keep(
-        "request_minutes",
-        f"SELECT {month} AS month, minute, count(*) AS n FROM {log.view} WHERE {where} GROUP BY {month}, minute",
-    )
+    log.engine.keep("request_minutes", _minutes(log.view, months))
     for length in WINDOW_MINUTES:
         log.engine.keep("peak_windows", _peak_windows(length))
         busy = log.engine.query(
@@ -187,9 +185,29 @@ def _mark_peak(log: RequestLog, where: str) -> int:
         "requests_by_load",
         f"SELECT {log.view}.*, CASE WHEN peak_windows.place IS NULL THEN 0 ELSE 1 END AS is_at_peak FROM {log.view} "
         f"LEFT JOIN peak_windows ON CAST(floor({log.view}.minute / {length}e0) AS BIGINT) = peak_windows.place "
-        f"AND CAST(date_trunc('month', {log.view}.arrived_at) AS DATE) = peak_windows.month",
+        f"AND {_month_sql(months, f'{log.view}.minute')} = peak_windows.month",
     )
     return length
+
+
+def _minutes(view: str, months: tuple[Window, ...]) -> str:
+    """Return the SQL of the requests of every minute, with the month it lies in.
+
+    The month is told from the minute, of which there are few, and not from every request.
+    """
+    where = _inside(Window.of_months(months[0], months[-1]))
+    by_minute = f"SELECT minute, count(*) AS n FROM {view} WHERE {where} GROUP BY minute"
+    return f"SELECT {_month_sql(months, 'minute')} AS month, minute, n FROM ({by_minute}) AS by_minute"
+
+
+def _month_sql(months: tuple[Window, ...], minute: str) -> str:
+    """Return the SQL of the place of the month that a minute lies in, 0 for the first."""
+    epoch = dt.date(1970, 1, 1)
+    ends = " ".join(
+        f"WHEN {minute} < {(month.end - epoch).days * 1440} THEN {place}"
+        for place, month in enumerate(months)
+    )
+    return f"CASE {ends} END"
 
 
 def _peak_windows(minutes: int) -> str:
@@ -223,7 +241,8 @@ def _repeat_groups(log: RequestLog, where: str) -> pd.DataFrame:
     A transport retry has the id of its click: the rows of one id are one click, at the time of the first of them.
     """
     engine = log.engine
-    engine.create_view("requests_of_period", f"SELECT * FROM {log.view} WHERE {where}")
+    needed = "user_id, case_id, request_id, arrived_at, decision, model_version, is_slow"
+    engine.create_view("requests_of_period", f"SELECT {needed} FROM {log.view} WHERE {where}")
     engine.keep_repeated("requests_again", "requests_of_period", ("user_id", "case_id"))
     engine.create_view(
         "clicks_again",
@@ -318,13 +337,12 @@ def _by_day(frame: pd.DataFrame, name: str, month: Window) -> Floats:
 
 def _detail(log: RequestLog, month: Window, typical_ms: tuple[float, float]) -> RequestDetail:
     where = _inside(month)
-    cells, by_hour, by_endpoint = aggregate(
+    cells, by_hour = aggregate(
         log.engine,
         "requests_by_load",
         (
             Cut(keys=(_DAY, _HOUR, *_attribute_keys(log)), totals=_SLOW),
             Cut(keys=(_DAY, _HOUR), totals=_SLOW),
-            Cut(keys=(_ENDPOINT, _BUCKET), totals=_SLOW),
         ),
         where=where,
     )
@@ -336,7 +354,13 @@ def _detail(log: RequestLog, month: Window, typical_ms: tuple[float, float]) -> 
         log.engine, "requests_by_load", (_WAITS,), where=f"{where} AND waited_ms IS NOT NULL"
     )
     return RequestDetail(
-        cells=cells, by_hour=by_hour, by_endpoint=by_endpoint, bands=bands, means=means, waits=waits
+        cells=cells,
+        by_hour=by_hour,
+        by_endpoint=exact_quantiles(log, where, by=("endpoint",)),
+        by_endpoint_hour=exact_quantiles(log, where, by=("endpoint", "hour")),
+        bands=bands,
+        means=means,
+        waits=waits,
     )
 
 
@@ -350,6 +374,44 @@ _WAITS = Cut(
         count_where("n_shown", "NOT (was_shown = 0 AND is_unanswered = 0)"),
     ),
 )
+
+
+QUANTILES: Mapping[str, float] = {"p50_ms": 0.5, "p95_ms": 0.95, "p99_ms": 0.99}
+_GROUPS: Mapping[str, str] = {
+    "endpoint": "coalesce(endpoint, 'all')",
+    "hour": "CAST(hour(arrived_at) AS INT)",
+}
+
+
+def exact_quantiles(log: RequestLog, where: str, *, by: tuple[str, ...]) -> pd.DataFrame:
+    """Return requests and exact latency quantiles by endpoint, or by endpoint and hour of the day.
+
+    Parameters
+    ----------
+    log : RequestLog
+        The log.
+    where : str
+        Rows to read.
+    by : tuple of str
+        ``endpoint``, ``hour`` or both.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The keys, ``n``, ``n_slow``, ``n_unanswered`` and the :data:`QUANTILES` in milliseconds, sorted by the keys.
+    """
+    keys = ", ".join(f"{_GROUPS[name]} AS {name}" for name in by)
+    sums = ", ".join(f"{total.sql} AS {total.name}" for total in _SLOW)
+    quantiles = log.engine.quantiles("latency_ms", tuple(QUANTILES.values()))
+    found = log.engine.query(
+        f"SELECT {keys}, {sums}, {quantiles} AS quantiles FROM {log.view} WHERE {where} "
+        f"GROUP BY {', '.join(_GROUPS[name] for name in by)}"
+    )
+    values = np.array([list(row) for row in found.pop("quantiles")], dtype=np.float64).reshape(
+        -1, len(QUANTILES)
+    )
+    named = {name: values[:, place] for place, name in enumerate(QUANTILES)}
+    return found.assign(**named).sort_values(list(by), ignore_index=True)
 
 
 def _attribute_keys(log: RequestLog) -> tuple[Key, ...]:

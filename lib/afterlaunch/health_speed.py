@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from afterlaunch.health_report import (
     EndpointSpeed,
     Estimate,
     Fact,
+    HourSpeed,
     Indicator,
     MeanSplit,
     Shared,
@@ -29,6 +31,7 @@ from afterlaunch.health_report import (
 from afterlaunch.health_requests import (
     LATENCY_GRID,
     MAX_ATTRIBUTE_VALUES,
+    QUANTILES,
     RequestCounts,
     RequestDetail,
     RequestMonth,
@@ -44,6 +47,9 @@ from afterlaunch.slow_requests import (
 )
 from afterlaunch.subgroups import Attribute, shared_by
 from afterlaunch.uncertainty import block_interval, block_weights
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Floats = npt.NDArray[np.float64]
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -129,7 +135,7 @@ def _quantile(
 
     def p95_s(counts: Floats) -> Floats:
         found = quantile_of_counts(counts, 0.95, LATENCY_GRID, first_bucket=month.first_bucket)
-        return np.minimum(np.asarray(found), section.time_limit_ms) / 1000
+        return np.asarray(np.minimum(found, section.time_limit_ms) / 1000, dtype=np.float64)
 
     return _with_interval(kind, month, by_bucket, p95_s, resampling, n=n)
 
@@ -141,7 +147,12 @@ def _within_share(month: RequestMonth, section: Speed, resampling: Resampling) -
         return unknown(WITHIN.name, WITHIN.unit, month.window.title, reason=reason)
     by_day = np.column_stack([month.n_by_day, month.n_slow])
     return _with_interval(
-        WITHIN, month, by_day, lambda sums: 1 - sums[..., 1] / sums[..., 0], resampling, n=month.n
+        WITHIN,
+        month,
+        by_day,
+        lambda sums: np.asarray(1 - sums[..., 1] / sums[..., 0], dtype=np.float64),
+        resampling,
+        n=month.n,
     )
 
 
@@ -181,7 +192,8 @@ def speed_of(counts: RequestCounts, log: RequestLog) -> Speed:
         p95_at_peak_ms=_p95_ms(month, month.at_peak_by_bucket, setup.time_limit_ms),
         elsewhere_p95_ms=_p95_ms(month, elsewhere, setup.time_limit_ms),
         budget=_budget(month, detail, setup.slo.share),
-        endpoints=_endpoints(detail, setup.time_limit_ms),
+        endpoints=_endpoints(detail),
+        hours=_hours(detail),
         stages=stages,
         n_typical=n_typical,
         n_slow_answered=n_slow_answered,
@@ -208,34 +220,34 @@ def _budget(month: RequestMonth, detail: RequestDetail, target_share: float) -> 
     )
 
 
-def _endpoints(detail: RequestDetail, time_limit_ms: float) -> tuple[EndpointSpeed, ...]:
-    rows = []
-    for endpoint, part in detail.by_endpoint.groupby("endpoint", sort=True):
-        places, counts = part["bucket"].to_numpy(np.int64), part["n"].to_numpy(np.float64)
-        by_bucket = np.bincount(places - places.min(), weights=counts)
-        n = int(counts.sum())
-
-        def quantile(
-            q: float, by_bucket: Floats = by_bucket, n: int = n, first: int = int(places.min())
-        ) -> float | None:
-            if why_no_quantile(n, q):
-                return None
-            return min(
-                float(quantile_of_counts(by_bucket, q, LATENCY_GRID, first_bucket=first)), time_limit_ms
-            )
-
-        rows.append(
-            EndpointSpeed(
-                endpoint=str(endpoint),
-                n=n,
-                n_unanswered=int(part["n_unanswered"].sum()),
-                within_share=1 - float(part["n_slow"].sum()) / n,
-                p50_ms=quantile(0.5),
-                p95_ms=quantile(0.95),
-                p99_ms=quantile(0.99),
-            )
-        )
+def _endpoints(detail: RequestDetail) -> tuple[EndpointSpeed, ...]:
+    rows = [_endpoint(row) for _, row in detail.by_endpoint.iterrows()]
     return tuple(sorted(rows, key=lambda row: (-row.n, row.endpoint)))
+
+
+def _endpoint(row: pd.Series[float]) -> EndpointSpeed:
+    n = int(row["n"])
+    quantiles = {
+        name: None if why_no_quantile(n, share) else float(row[name]) for name, share in QUANTILES.items()
+    }
+    return EndpointSpeed(
+        endpoint=str(row["endpoint"]),
+        n=n,
+        n_unanswered=int(row["n_unanswered"]),
+        within_share=1 - float(row["n_slow"]) / n,
+        **quantiles,
+    )
+
+
+def _hours(detail: RequestDetail) -> tuple[HourSpeed, ...]:
+    """Return the p95 of each endpoint in each hour of the day that shows one."""
+    return tuple(
+        HourSpeed(
+            endpoint=str(row["endpoint"]), hour=int(row["hour"]), n=int(row["n"]), p95_ms=float(row["p95_ms"])
+        )
+        for _, row in detail.by_endpoint_hour.iterrows()
+        if not why_no_quantile(int(row["n"]), 0.95)
+    )
 
 
 def _stages(detail: RequestDetail, log: RequestLog) -> tuple[tuple[StageTime, ...], int, int]:

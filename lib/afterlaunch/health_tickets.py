@@ -120,8 +120,8 @@ def _with_days(tickets: pd.DataFrame, flags: Flags, themes: Themes) -> pd.DataFr
 
     case_day = pd.to_datetime(tickets["case_at"]).dt.normalize()
     received_day = pd.to_datetime(tickets["received_at"]).dt.normalize()
-    theme = pd.Series("", index=tickets.index, dtype="str")
-    theme[flags.about_ai] = list(themes.theme)
+    theme = np.full(len(tickets), "", dtype=object)
+    theme[flags.about_ai] = themes.theme
     return tickets.assign(
         month=case_day.dt.strftime("%Y-%m"),
         day=case_day,

@@ -13,6 +13,7 @@ from afterlaunch.health_counts import Amounts, MonthCounts, read_health_counts
 from afterlaunch.health_history import History
 from afterlaunch.health_indicators import (
     business_rows,
+    kpi_background,
     mean_score_change,
     measure_change,
     model_against_business,
@@ -101,10 +102,13 @@ def monthly_health(
     log.check_covers(window)
     first = first_month(log, window, policy)
     counts = read_health_counts(log, first=first, last=window, money=money)
-    history = History.of(counts.months, resampling=resampling, policy=policy.usual_range)
+    judged = log.judged_month(window)
+    history = History.of(
+        counts.months, resampling=resampling, policy=policy.usual_range, judged_window=judged
+    )
     months = tuple(month.window for month in counts.months)
     segments = compare_segments(
-        history.current.month, counts.segments, policy=policy.segments, resampling=resampling
+        history.judged.month, counts.segments, policy=policy.segments, resampling=resampling
     )
     speed_rows, speed, people = _speed_and_people(sources, months, policy, resampling)
     complaint_rows, complaints = _complaints(sources, months, policy, resampling)
@@ -113,7 +117,9 @@ def monthly_health(
     indicators = (*speed_rows, *complaint_rows, *business, *model)
     quality = quality_of(history)
     outcome_title = f"share of {labels.case_noun} with {labels.outcome_noun}"
-    background = (mean_score_change(history), measure_change(history, "outcome_share", outcome_title))
+    background = [mean_score_change(history)]
+    if judged == window:
+        background.append(measure_change(history, "outcome_share", outcome_title))
     values = money.decision_values
     return HealthReport(
         model=labels.model,
@@ -124,24 +130,25 @@ def monthly_health(
         as_of=log.as_of,
         outcomes_complete_until=min(log.outcomes_complete_until, window.end) if log.has_outcomes else None,
         n_rows=history.current.month.n,
-        n_judged=history.current.month.n_judged,
+        judged_window=judged,
+        n_judged=history.judged.month.n_judged,
         versions=versions_of(log, history.current.month),
         previous_versions=versions_of(log, history.previous.month) if history.previous else (),
         indicators=indicators,
         verdict=Verdict.of(indicator.finding for indicator in indicators),
         decisions=decisions_of(indicators),
-        changes=changes_of(indicators, quality, background),
+        changes=changes_of([row for row in indicators if row.is_of(window)], quality, background),
         performance=performance_of(history),
-        calibration=calibration_of(history.current),
+        calibration=calibration_of(history.judged),
         segments=segments,
         quality=quality,
-        same_rows=compare_same_rows(log, window, money=money, resampling=resampling),
+        same_rows=compare_same_rows(log, judged, money=money, resampling=resampling),
         model_against_business=model_against_business(indicators, policy),
         limits=limits_of(history, indicators),
         speed=speed,
         people=people,
         complaints=complaints,
-        decision_worth=decision_worth_of(log, window, values, money=money, resampling=resampling)
+        decision_worth=decision_worth_of(log, judged, values, money=money, resampling=resampling)
         if values
         else None,
         simulated=labels.simulated,
@@ -188,7 +195,12 @@ def _business_rows(
     """Return the rows of the KPIs in the order of the model's file."""
     rows: Iterable[Indicator] = (
         *business_rows(history, money=money, policy=policy, labels=labels),
-        *kpi_rows(sources.kpis, months=months, policy=policy),
+        *kpi_rows(
+            sources.kpis,
+            months=months,
+            policy=policy,
+            behind={policy.main_kpi: kpi_background(history, money=money, labels=labels)},
+        ),
     )
     by_code = {row.code: row for row in rows}
     if not by_code:
@@ -230,8 +242,8 @@ def performance_of(history: History) -> tuple[Comparison, ...]:
     return tuple(
         Comparison(
             title=measure.title,
-            current=history.current.measure(measure),
-            previous=history.previous.measure(measure) if history.previous else None,
+            current=history.judged.measure(measure),
+            previous=history.previous_judged.measure(measure) if history.previous_judged else None,
             direction=measure.direction.value,
             decimals=measure.decimals,
         )

@@ -208,6 +208,19 @@ class ScoringLog:
         mature = self.as_of - dt.timedelta(days=self.setup.outcome_delay_days)
         return min(mature, self.last_on + dt.timedelta(days=1))
 
+    def judged_month(self, month: Window) -> Window:
+        """Return the month whose outcomes a report on ``month`` can judge.
+
+        That is the month itself as soon as outcomes of some of its days are complete, and before that the last month
+        all of whose outcomes are: a model whose outcomes take 90 days is judged on what it did three months ago.
+        """
+        complete = self.outcomes_complete_until
+        if not self.has_outcomes or complete > month.start:
+            return month
+        begun = Window.month(complete.year, complete.month)
+        last = begun if begun.end <= complete else begun.previous()
+        return last if last.end > self.first_on else month
+
     def check_covers(self, window: Window) -> None:
         """Refuse a window that the log has no day of.
 

@@ -98,6 +98,19 @@ class Window:
         months = self.start.year * 12 + self.start.month - 1 - n_months
         return Window.month(months // 12, months % 12 + 1)
 
+    def months_until(self, last: Window) -> tuple[Window, ...]:
+        """Return the calendar months from the one this period starts in to another, both included.
+
+        Examples
+        --------
+        >>> [month.label for month in Window.parse("2013-11").months_until(Window.parse("2014-01"))]
+        ['2013-11', '2013-12', '2014-01']
+        """
+        months = [last]
+        while months[0].start > self.start:
+            months.insert(0, months[0].previous())
+        return tuple(months)
+
     def contains(self, day: dt.date) -> bool:
         """Tell whether a day lies in the period."""
         return self.start <= day < self.end

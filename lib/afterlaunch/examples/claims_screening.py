@@ -118,8 +118,9 @@ def _trained(name: str, window: Window) -> Scorer:
 
 
 def _days(month: str) -> npt.NDArray[np.datetime64]:
-    first = np.datetime64(month, "M")
-    return np.arange(first.astype("datetime64[D]"), (first + 1).astype("datetime64[D]"))
+    window = Window.parse(month)
+    days: npt.NDArray[np.datetime64] = np.arange(np.datetime64(window.start), np.datetime64(window.end))
+    return days
 
 
 def _chunks(month: str, world: World) -> list[npt.NDArray[np.datetime64]]:
@@ -240,7 +241,7 @@ def _requests(production: Columns, staging: Columns, first_id: int, place: int) 
     answered = ("first_feedback_ms", "waited_ms", "was_shown", "score", "decision")
     return pa.table(
         {
-            "request_id": _names("R-", ids),
+            "request_id": _trace_ids(ids),
             "environment": stacked(np.repeat("production", n), "staging"),
             "arrived_at": _instants(np.concatenate([production["arrived_at"], staging["arrived_at"]])),
             "endpoint": stacked(production["endpoint"], staging["endpoint"]),
@@ -253,6 +254,15 @@ def _requests(production: Columns, staging: Columns, first_id: int, place: int) 
             **{name: stacked(production[name]) for name in answered},
         }
     )
+
+
+def _trace_ids(numbers: npt.NDArray[np.int64]) -> pa.Array:
+    """Return 32 hexadecimal digits for each number, as tracers write them; different numbers never share them."""
+    odd = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F], dtype=np.uint64)
+    mixed = numbers.astype(np.uint64)[:, None] * odd
+    nibbles = (mixed.view(np.uint8)[:, :, None] >> np.array([4, 0], dtype=np.uint8)) & 15
+    digits = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)[nibbles.reshape(len(numbers), 32)]
+    return pa.array(np.ascontiguousarray(digits).view("S32").ravel()).cast(pa.string())
 
 
 def _names(prefix: str, numbers: npt.NDArray[np.int64]) -> pa.Array:
@@ -385,9 +395,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--seed", type=int, default=0, help="the same seed gives the same world (%(default)s)"
     )
-    only = {"action": "append", "default": [], "metavar": "NAME"}
-    parser.add_argument("--plant", **only, help="only this event; may be repeated")
-    parser.add_argument("--no-plant", **only, help="all but this event; 'all' for none")
+    for option, means in (
+        ("--plant", "only this event"),
+        ("--no-plant", "all but this event; 'all' for none"),
+    ):
+        parser.add_argument(
+            option, action="append", default=[], metavar="NAME", help=f"{means}; may be repeated"
+        )
     given = parser.parse_args(arguments)
     try:
         plan = Plan.of(plant=given.plant, no_plant=given.no_plant)

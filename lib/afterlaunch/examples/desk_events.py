@@ -66,7 +66,7 @@ EVENTS: Final = (
         months=("2025-03",),
         size="claims about burnt batteries are 12 % of all instead of 1 %, and a third of them is irregular",
         finding="model.roc_auc",
-        words=("e-mobility",),
+        words=("battery",),
         also=(*_MODEL, *_BUSINESS, "complaints.ai_tickets", "quality.missing_share.vehicle_age_years"),
     ),
     Event(
@@ -104,6 +104,7 @@ EVENTS: Final = (
         months=_SINCE_V2,
         size="v2 lacks an input: better F1, but it misses two thirds of the large irregular claims that v1 caught",
         finding="business.net_saving",
+        words=("worth of a right alert", "(unusual)"),
         also=(*_BUSINESS, *_MODEL, "complaints.ai_tickets"),
     ),
     Event(

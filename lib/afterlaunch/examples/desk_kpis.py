@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
-from afterlaunch.examples.desk_claims import Columns, Size
+from afterlaunch.examples.desk_claims import Columns, Floats, Size
 from afterlaunch.examples.desk_events import Plan
 from afterlaunch.examples.desk_requests import Answers
 
@@ -44,8 +45,10 @@ def draw_days(claims: Columns, answers: Answers, plan: Plan, size: Size, *, plac
     )
     parts = np.char.partition(key, "|")
 
-    def total(values: object) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-        return np.bincount(place_of, weights=np.asarray(values, dtype=np.float64), minlength=len(key))
+    def total(values: npt.ArrayLike) -> Floats:
+        return np.bincount(place_of, weights=np.asarray(values, dtype=np.float64), minlength=len(key)).astype(
+            np.float64
+        )
 
     return {
         "day": parts[:, 0].astype("datetime64[D]"),

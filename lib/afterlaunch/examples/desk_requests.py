@@ -242,7 +242,8 @@ def _wait(random: np.random.Generator, clicks: Columns, plan: Plan) -> None:
 def _has_microcopy(clicks: Columns, plan: Plan) -> npt.NDArray[np.bool_]:
     if "microcopy" not in plan.names:
         return np.zeros(len(clicks["claim"]), dtype=bool)
-    return clicks["arrived_at"] >= MICROCOPY_FROM.astype("datetime64[us]").astype(np.int64)
+    since = int(MICROCOPY_FROM.astype("datetime64[us]").astype(np.int64))
+    return np.asarray(clicks["arrived_at"] >= since)
 
 
 def _second_clicks(random: np.random.Generator, first: Columns, answers: Answers, plan: Plan) -> Columns:

@@ -128,6 +128,25 @@ def months_in_words(labels: Sequence[str]) -> str:
     return listed(words)
 
 
+def months_in_short(labels: Sequence[str]) -> str:
+    """Write months given as ``YYYY-MM`` for a table: a whole year, or the first and the last.
+
+    Examples
+    --------
+    >>> months_in_short([f"2024-{month:02d}" for month in range(1, 13)]), months_in_short(["2024-11", "2025-02"])
+    ('2024', 'Nov 2024 – Feb 2025')
+    """
+    if not labels:
+        return ""
+    first, last = Window.parse(min(labels)), Window.parse(max(labels))
+    if len(set(labels)) == 12 and (first.start.month, last.start.year) == (1, first.start.year):
+        return str(first.start.year)
+    if first == last:
+        return f"{first.start:%b} {first.start.year}"
+    year = "" if first.start.year == last.start.year else f" {first.start.year}"
+    return f"{first.start:%b}{year} – {last.start:%b} {last.start.year}"
+
+
 def moved(before: str, after: str, *, rose: bool, when: str) -> str:
     """Write how a shown number moved; numbers that look the same stayed.
 

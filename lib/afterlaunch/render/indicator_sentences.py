@@ -6,6 +6,7 @@ from afterlaunch.findings import Severity
 from afterlaunch.health_report import HealthReport, Indicator
 from afterlaunch.render.grammar import cases, month_beside, moved, sentence
 from afterlaunch.render.numbers import NumberFormat, bare_reason, why_not_measured
+from afterlaunch.windows import Window
 
 EIGHT_IN_A_ROW = "eight months in a row on the same side of the usual middle"
 
@@ -123,12 +124,20 @@ def _lies_beyond(higher: float | None, lower: float | None) -> bool:
     return higher is not None and lower is not None and higher > lower
 
 
+def months_of(indicator: Indicator, report: HealthReport) -> tuple[Window, Window]:
+    """Return the month before and the month that an indicator's numbers are about."""
+    if indicator.is_of(report.window):
+        return report.previous_window, report.window
+    return report.judged_window.previous(), report.judged_window
+
+
 def _moved_to(indicator: Indicator, report: HealthReport) -> str:
     written = number_format(indicator)
     now, before = indicator.finding.measurement.value, indicator.previous
     if before is None or not before.is_known:
         return f"is at {written.full(now)}"
-    when = month_beside(report.previous_window, report.window)
+    previous, current = months_of(indicator, report)
+    when = month_beside(previous, current)
     if written.number(before.value) == written.number(now):
         return moved(written.full(now), written.full(now), rose=False, when=when)
     return moved(written.short(before.value), written.full(now), rose=now > before.value, when=when)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from afterlaunch.health_report import Area, Change, HealthReport, Indicator
 from afterlaunch.render.cells import head_row, number_cell, number_head, table, value_cell
 from afterlaunch.render.fact_sentences import fact_in_words, is_unusual
-from afterlaunch.render.grammar import counted, month_beside, months_in_words, sentence
+from afterlaunch.render.grammar import counted, month_beside, months_in_short, sentence
 from afterlaunch.render.indicator_sentences import number_format, outlook_in_short, state_reason
 from afterlaunch.render.markup import Markup, element, joined, typeset
 from afterlaunch.render.numbers import why_not_measured
@@ -57,7 +57,13 @@ def _indicator_row(row: Indicator, report: HealthReport, area: Markup) -> Markup
     unit = number_format(row).long_unit
     measurement = row.finding.measurement
     title = element(
-        "th", row.title, element("small", unit) if unit and measurement.is_known else "", scope="row"
+        "th",
+        row.title,
+        element("small", unit) if unit and measurement.is_known else "",
+        element("small", typeset(_of_month(row, report)), class_="al-watch")
+        if _of_month(row, report)
+        else "",
+        scope="row",
     )
     state = state_of(row.severity, is_known=measurement.is_known)
     if not measurement.is_known:
@@ -77,6 +83,13 @@ def _indicator_row(row: Indicator, report: HealthReport, area: Markup) -> Markup
         element("td", state.markup(state_reason(row, case_noun=report.case_noun)), class_="al-state-cell"),
         element("td", _behind(row), class_="al-behind"),
     )
+
+
+def _of_month(row: Indicator, report: HealthReport) -> str:
+    """Name the month of a number that is not about the report's own."""
+    if row.is_of(report.window):
+        return ""
+    return f"of {report.judged_window.title}, the last month with complete outcomes"
 
 
 def _previous_cell(row: Indicator, report: HealthReport) -> Markup:
@@ -99,7 +112,7 @@ def _usual_cell(row: Indicator) -> Markup:
             "td", "none yet", element("small", row.usual_range_reason), class_="al-number al-why al-usual"
         )
     written = number_format(row).usual(row.usual_range)
-    rests_on = months_in_words(row.usual_range.months) or counted(row.usual_range.n_months, "month")
+    rests_on = months_in_short(row.usual_range.months) or counted(row.usual_range.n_months, "month")
     return number_cell(written, rests_on, class_="al-usual")
 
 

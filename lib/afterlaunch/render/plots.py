@@ -32,8 +32,10 @@ from afterlaunch.render.figures import (
     show,
 )
 from afterlaunch.render.grammar import counted
+from afterlaunch.render.indicator_sentences import number_format
 from afterlaunch.render.markup import Text
 from afterlaunch.render.numbers import NumberFormat, plain
+from afterlaunch.render.scale import limits_without_far_months
 from afterlaunch.render.service_plots import decision_worth, stages
 from afterlaunch.render.sparkline import in_words
 from afterlaunch.windows import Window
@@ -184,6 +186,7 @@ def _draw_course(axes: Axes, row: Indicator, report: HealthReport, *, by_version
     axes.set_xlim(-0.5, len(row.history) - 0.5)
     lowest, highest = _value_limits(row, factor)
     axes.set_ylim(lowest, highest)
+    _mark_far_months(axes, row, factor, (lowest, highest))
     if max(abs(lowest), abs(highest)) >= 1000:
         axes.yaxis.set_major_formatter(lambda value, _: plain(value, decimals=0))
     axes.set_xticks(*_month_ticks(row.history, narrow=not by_version))
@@ -191,17 +194,42 @@ def _draw_course(axes: Axes, row: Indicator, report: HealthReport, *, by_version
     axes.tick_params(length=0)
 
 
+def _mark_far_months(axes: Axes, row: Indicator, factor: float, limits: tuple[float, float]) -> None:
+    """Write the value of each month beyond the edge, beside an arrow that points there."""
+    written = number_format(row)
+    for place, point in enumerate(row.history):
+        value = factor * point.value
+        if math.isnan(value) or limits[0] <= value <= limits[1]:
+            continue
+        is_above = value > limits[1]
+        axes.annotate(
+            f"{'▲' if is_above else '▼'} {written.short(point.value)}",
+            (place, limits[1] if is_above else limits[0]),
+            xytext=(4, -4 if is_above else 4),
+            textcoords="offset points",
+            va="top" if is_above else "bottom",
+            color=SOFT,
+            fontsize=8,
+            bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.5},
+        )
+
+
 def _value_limits(row: Indicator, factor: float) -> tuple[float, float]:
-    """Return limits that hold every interval, the usual range and the target, with some room around them."""
+    """Return limits that hold usual range, target and all months but those far beyond, with some room around them."""
     target, usual = row.finding.threshold.target_range, row.usual_range
-    ends: list[float | None] = []
-    for point in _known(row.history):
-        ends += [point.value, point.ci_lower, point.ci_upper]
+    now = row.history[-1]
+    ends = [now.value, now.ci_lower, now.ci_upper]
     ends += [target.lower, target.upper] if target else []
     ends += [usual.lower, usual.upper] if usual else []
-    values = [factor * end for end in ends if end is not None]
-    room = 0.07 * (max(values) - min(values)) or 1.0
-    return min(values) - room, max(values) + room
+    earlier: list[float | None] = []
+    for point in row.history[:-1]:
+        earlier += [point.value, point.ci_lower, point.ci_upper]
+    lowest, highest = limits_without_far_months(
+        (factor * end for end in earlier if end is not None),
+        [factor * end for end in ends if end is not None],
+    )
+    room = 0.07 * (highest - lowest) or 1.0
+    return lowest - room, highest + room
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

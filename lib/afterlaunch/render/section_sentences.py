@@ -46,21 +46,29 @@ def performance(report: HealthReport) -> Text:
     main = main_indicator(report)
     if main is None or not report.n_judged:
         why = bare_reason(main.finding.measurement) if main else "no measure of the model is configured"
-        return Text(f"Performance in {report.window.title} is unknown: {why}.")
-    judged = f"the {cases(report.n_judged, report.case_noun)} of {report.window.title}"
+        return Text(f"Performance in {report.judged_window.title} is unknown: {why}.")
+    judged = f"the {cases(report.n_judged, report.case_noun)} of {report.judged_window.title}"
     parts = [
+        _why_earlier(report),
         f"These numbers rest on {judged} with a known outcome that their version never saw in training.",
         statement(main, report),
         _changed_measures(report),
-        across_versions(report),
+        across_versions(report) if report.judged_window == report.window else "",
     ]
     return Text(" ".join(part for part in parts if part))
+
+
+def _why_earlier(report: HealthReport) -> str:
+    if report.judged_window == report.window:
+        return ""
+    judged = f"the model is judged on {report.judged_window.title}"
+    return f"The outcomes of {report.window.title} are still to come: {judged}."
 
 
 def _changed_measures(report: HealthReport) -> str:
     known = [row for row in report.performance if row.current.is_known]
     compared = [row for row in known if row.previous is not None and row.previous.is_known]
-    month = month_beside(report.previous_window, report.window)
+    month = month_beside(report.judged_window.previous(), report.judged_window)
     if not compared:
         return f"There is nothing to compare with: no measure is known for {month}."
     clear = [row for row in compared if reading(row) != UNCLEAR]
@@ -280,7 +288,7 @@ def model_against_business(report: HealthReport) -> Text:
             "The model's main measure and the main business number are not held against each other: that "
             "needs both of them, this month and last month."
         )
-    month = month_beside(report.previous_window, report.window)
+    month = month_beside(report.judged_window.previous(), report.judged_window)
     told = f"{_change_in_words(pair.model, month)}; {_change_in_words(pair.kpi, month)}."
     if is_contradiction(pair):
         return Text(f"{contradiction(pair)}: {told} {_SIGNALS[pair.signal]}")

@@ -146,6 +146,8 @@ def title_line(report: HealthReport) -> Text:
     )
     if until is not None and until <= report.window.start:
         complete = f"no outcomes of {report.window.title} complete yet"
+        if report.judged_window != report.window:
+            complete += f", so the model is judged on {report.judged_window.title}"
     as_of = f"as known on {day_in_words(report.as_of)}" if report.as_of else ""
     parts = [scored_by(report), cases(report.n_rows, report.case_noun), complete, as_of]
     return Text(" · ".join(part for part in parts if part))

@@ -7,6 +7,7 @@ from afterlaunch.health_report import (
     DecisionCell,
     EndpointSpeed,
     HealthReport,
+    Speed,
     TicketRisk,
     TicketTheme,
 )
@@ -37,7 +38,38 @@ def speed(report: HealthReport) -> Markup:
         f"{plain(found.time_limit_ms / 1000, decimals=0)} s. A quantile that so few requests cannot show is left out."
     )
     rows = (_endpoint_row(row) for row in found.endpoints)
-    return table(head, [element("tbody", *rows)], caption="Speed by endpoint", note=note)
+    return joined(
+        table(head, [element("tbody", *rows)], caption="Speed by endpoint", note=note), _hours(found)
+    )
+
+
+def _hours(found: Speed) -> Markup:
+    """Return the p95 by endpoint and hour of the day; nothing where too few requests show one."""
+    p95_ms = {(row.endpoint, row.hour): row.p95_ms for row in found.hours}
+    hours = sorted({hour for _, hour in p95_ms})
+    if not hours:
+        return Markup("")
+    head = head_row("Endpoint", *(number_head(f"{hour:02d} h") for hour in hours))
+    rows = (
+        element(
+            "tr",
+            element("th", row.endpoint, scope="row"),
+            *(_hour_cell(p95_ms.get((row.endpoint, hour)), found.threshold_ms) for hour in hours),
+        )
+        for row in found.endpoints
+    )
+    promised = plain(found.threshold_ms, decimals=0)
+    note = f"Milliseconds; ◆ above the promised {promised} ms. All days of the month together."
+    return table(head, [element("tbody", *rows)], caption="p95 by hour of the day", note=note)
+
+
+def _hour_cell(p95_ms: float | None, threshold_ms: float) -> Markup:
+    if p95_ms is None:
+        return number_cell("–")
+    is_slow = p95_ms > threshold_ms
+    return number_cell(
+        f"{'◆ ' if is_slow else ''}{plain(p95_ms, decimals=0)}", class_="al-watch" if is_slow else ""
+    )
 
 
 def _endpoint_row(row: EndpointSpeed) -> Markup:

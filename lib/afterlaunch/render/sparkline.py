@@ -9,6 +9,7 @@ from afterlaunch.findings import Severity
 from afterlaunch.health_report import Indicator, MonthPoint
 from afterlaunch.render.indicator_sentences import number_format
 from afterlaunch.render.markup import Markup, element, joined, svg_image
+from afterlaunch.render.scale import limits_without_far_months
 from afterlaunch.windows import Window
 
 WIDTH, HEIGHT = 156, 38
@@ -86,21 +87,22 @@ class _Scale:
 
     @classmethod
     def of(cls, indicator: Indicator) -> _Scale:
-        values = [point.value for point in indicator.history if not math.isnan(point.value)]
         target, usual = indicator.finding.threshold.target_range, indicator.usual_range
+        shown = [indicator.history[-1].value]
         if usual is not None:
-            values += [usual.lower, usual.upper]
+            shown += [usual.lower, usual.upper]
         if target is not None:
-            values += [bound for bound in (target.lower, target.upper) if bound is not None]
-        room = PADDING_SHARE * (max(values) - min(values)) or 1.0
-        return cls(n_months=len(indicator.history), lowest=min(values) - room, highest=max(values) + room)
+            shown += [bound for bound in (target.lower, target.upper) if bound is not None]
+        lowest, highest = limits_without_far_months((p.value for p in indicator.history[:-1]), shown)
+        room = PADDING_SHARE * (highest - lowest) or 1.0
+        return cls(n_months=len(indicator.history), lowest=lowest - room, highest=highest + room)
 
     def x(self, place: float) -> float:
         step = (WIDTH - 2 * MARGIN_X) / max(1, self.n_months - 1)
         return round(MARGIN_X + place * step if self.n_months > 1 else WIDTH / 2, 1)
 
     def y(self, value: float) -> float:
-        share = (value - self.lowest) / (self.highest - self.lowest)
+        share = (min(max(value, self.lowest), self.highest) - self.lowest) / (self.highest - self.lowest)
         return round(HEIGHT - MARGIN_Y - share * (HEIGHT - 2 * MARGIN_Y), 1)
 
 

@@ -116,10 +116,11 @@ def performance(report: HealthReport) -> Markup:
     """Return the performance measures of this month beside last month's; nothing without any."""
     if not report.performance:
         return Markup("")
-    month = month_beside(report.previous_window, report.window)
+    judged = report.judged_window
+    month = month_beside(judged.previous(), judged)
     head = head_row(
         "Measure",
-        number_head(f"{report.window.start:%B}"),
+        number_head(f"{judged.start:%B}"),
         number_head(month),
         "Better when",
         f"Since {month}",
