@@ -19,7 +19,7 @@ import duckdb
 import numpy as np
 
 from afterlaunch.engine import DuckDB, Source
-from afterlaunch.health_requests import LATENCY_GRID, _mark_peak, _repeat_groups, exact_quantiles
+from afterlaunch.health_requests import LATENCY_GRID, _mark_peak, _read_arrivals, exact_quantiles
 from afterlaunch.model_version import ModelVersion
 from afterlaunch.request_log import RequestColumns, RequestLog, RequestSetup, ServiceLevel
 from afterlaunch.response_time import quantile_of_counts
@@ -32,13 +32,15 @@ MOST_MEMORY_GB = 2.0
 MOST_BOOTSTRAP_S = 2.0
 MONTHS = tuple(Window.parse(f"2024-{month:02d}") for month in range(1, 7))
 EVERYTHING = "arrived_at >= TIMESTAMP '2024-01-01' AND arrived_at < TIMESTAMP '2024-07-01'"
-# Every third row asks about the case of the row before it, minutes later; one in 250 is the same click again.
+# Every third row asks about an earlier row's case, some twenty minutes later; one in 250 is the last click again.
 LOG = """
 COPY (
     WITH drawn AS (
-        SELECT i, hash(i) AS h, hash(i + 1000000007) AS g, 182.0 * 86400e6 * i / {n} AS at_us FROM range({n}) AS r(i)
+        SELECT i, hash(i) AS h, hash(i + 1000000007) AS g, 182.0 * 86400e6 * i / {n} AS at_us
+        FROM range({first}, {end}) AS r(i)
     ), asked AS (
-        SELECT *, h % 250 = 0 AS is_repeat, i % 3 = 2 AS is_second FROM drawn
+        SELECT *, CASE WHEN h % 250 = 0 THEN i - 1 WHEN i % 3 = 2 THEN i - 400 ELSE i END AS asked_by,
+            h % 250 = 0 AS is_repeat FROM drawn
     )
     SELECT
         lpad(to_hex(h), 16, '0') || lpad(to_hex(g), 16, '0') AS request_id,
@@ -48,8 +50,8 @@ COPY (
         CASE WHEN g % 500 = 0 THEN 'timeout' ELSE 'ok' END AS status,
         CASE WHEN g % 500 = 0 THEN NULL ELSE round(300 * exp(0.6 * sqrt(-2 * ln((h % 999983 + 1) / 999984.0))
             * cos(2 * pi() * (g % 999983) / 999983.0)), 1) END AS latency_ms,
-        'reviewer-' || CAST((i - CASE WHEN is_repeat OR is_second THEN 1 ELSE 0 END) % 300 AS VARCHAR) AS user_id,
-        'C-' || CAST(10000000 + i - CASE WHEN is_repeat OR is_second THEN 1 ELSE 0 END AS VARCHAR) AS claim_id,
+        'reviewer-' || CAST(asked_by % 300 AS VARCHAR) AS user_id,
+        'C-' || CAST(10000000 + asked_by AS VARCHAR) AS claim_id,
         CAST(h % 10 = 0 AS INT) AS decision,
         CASE WHEN i % 10 = 0 THEN 'v2' ELSE 'v1' END AS model_version
     FROM asked
@@ -69,7 +71,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="afterlaunch-bench-") as folder:
         root = Path(folder)
-        duckdb.sql(LOG.format(n=given.requests, path=root / "requests.parquet"))
+        write_log(root / "requests", given.requests)
         before_gb = memory_gb()
         seconds = read(root, given.repetitions)
         say_result(given.requests, seconds, before_gb)
@@ -79,16 +81,28 @@ def main() -> None:
     )
 
 
+def write_log(folder: Path, n: int) -> None:
+    """Write the log as one file a month, in order of time."""
+    folder.mkdir()
+    first_day, n_days = MONTHS[0].start, (MONTHS[-1].end - MONTHS[0].start).days
+    for month in MONTHS:
+        first, end = (n * (day - first_day).days // n_days for day in (month.start, month.end))
+        duckdb.sql(LOG.format(n=n, first=first, end=end, path=folder / f"{month.start}.parquet"))
+
+
 def read(root: Path, repetitions: int) -> dict[str, float]:
     log = opened(root)
-    log.engine.create_view("log_of_requests", f"SELECT * FROM read_parquet('{root / 'requests.parquet'}')")
+    log.engine.create_view(
+        "log_of_requests", f"SELECT * FROM read_parquet('{root / 'requests' / '*.parquet'}')"
+    )
     work: dict[str, Callable[[], object]] = {
         "scan of the columns": lambda: log.engine.query(SCAN),
         "exact quantiles by endpoint and hour": lambda: exact_quantiles(
             log, EVERYTHING, by=("endpoint", "hour")
         ),
-        "peak windows": lambda: _mark_peak(log, MONTHS),
-        "repeat clicks": lambda: _repeat_groups(log, EVERYTHING),
+        "peak windows and repeat clicks": lambda: _mark_peak(
+            log, MONTHS, [_read_arrivals(log, month)[0] for month in MONTHS]
+        ),
     }
     seconds = {name: least(task, repetitions) for name, task in work.items()}
     log.engine.close()
@@ -117,7 +131,7 @@ def opened(root: Path) -> RequestLog:
         model_version="model_version",
     )
     promise = ServiceLevel(threshold_ms=1000.0, share=0.95)
-    requests = RequestSetup(source=Source(path="requests.parquet"), columns=roles, slo=promise)
+    requests = RequestSetup(source=Source(path="requests"), columns=roles, slo=promise)
     return RequestLog.validated(requests, beside=beside, root=root)
 
 
@@ -153,9 +167,7 @@ def say_result(n: int, seconds: dict[str, float], before_gb: float) -> None:
     for name, value in seconds.items():
         say(f"{name:40}{value:8.2f}{value / floor:8.2f}")
     together = sum(seconds.values()) - floor
-    say(
-        f"{'the three together':40}{together:8.2f}{together / floor:8.2f}  (allowed: {MOST_TIMES_THE_SCAN:g})"
-    )
+    say(f"{'all together':40}{together:8.2f}{together / floor:8.2f}  (allowed: {MOST_TIMES_THE_SCAN:g})")
     say(f"most memory: {memory_gb():.2f} GB ({before_gb:.2f} before; allowed: {MOST_MEMORY_GB:g})")
 
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from afterlaunch.engine import DuckDB, Source, _repeated, source_files, source_kind
+from afterlaunch.engine import DuckDB, Source, source_files, source_kind
 from afterlaunch.errors import DataError, ParameterError
+from afterlaunch.repeat_clicks import UNKNOWN, came_back
 
 ROWS = pd.DataFrame({"id": [1, 2, 3], "name": ["a", "b", None], "x": [0.5, None, 1.5]})
 
@@ -161,96 +162,110 @@ def test_an_earlier_instant_is_taken_row_by_row_and_without_milliseconds_there_i
     assert found["came"].isna().tolist() == [False, True]
 
 
-# --- rows that share their keys -----------------------------------------------------------------------------------
+# --- numbers that leave an engine, and numbers that come in --------------------------------------------------------
 
 
-def repeated_rows(engine, rows, keys):
-    """Return the places of the rows that are kept, and of those that a plain GROUP BY finds."""
+def test_numbers_leave_with_their_names_and_come_in_as_a_table(engine):
+    found = engine.numbers("SELECT CAST(i AS BIGINT) AS i, CAST(10 * i AS INT) AS ten FROM range(5) AS t(i)")
+    assert {name: sorted(values.tolist()) for name, values in found.items()} == {
+        "i": [0, 1, 2, 3, 4],
+        "ten": [0, 10, 20, 30, 40],
+    }
+    assert all(values.dtype.kind == "i" for values in found.values())
+    engine.keep_numbers("places", "place", np.array([7, 3, 7], np.int64))
+    assert engine.query("SELECT * FROM places ORDER BY place").to_dict("list") == {"place": [3, 7, 7]}
+
+
+def test_numbers_may_be_none_and_may_be_kept_again_under_the_same_name(engine):
+    assert engine.numbers("SELECT CAST(1 AS BIGINT) AS i WHERE 1 = 0")["i"].tolist() == []
+    engine.keep_numbers("places", "place", np.array([1], np.int64))
+    engine.keep_numbers("places", "place", np.array([], np.int64))
+    assert engine.query("SELECT count(*) AS n FROM places")["n"].tolist() == [0]
+
+
+def test_a_hash_is_alike_for_like_values_only(engine):
+    rows = "(VALUES ('a', 1), ('a', 2), ('b', 1), ('a', 1), ('1', 1), ('', 1)) AS t (name, number)"
+    found = engine.numbers(f"SELECT {engine.hash_of('name', 'number')} AS h FROM {rows}")["h"]
+    assert found.itemsize == 8
+    assert len(set(found.tolist())) == 5
+    assert len(set(engine.numbers(f"SELECT {engine.hash_of('number')} AS h FROM {rows}")["h"].tolist())) == 2
+
+
+def rows_that_come_again(engine, rows, keys):
+    """Return the places of rows that share their hashed keys, and of those that a plain GROUP BY finds."""
     engine._connection.register("frame", rows.assign(place=np.arange(len(rows))))
     engine.create_view("rows", "SELECT * FROM frame")
-    engine.keep_repeated("again", "rows", keys)
+    is_missing = " OR ".join(f"{key} IS NULL" for key in keys)
+    subject = f"CASE WHEN {is_missing} THEN {UNKNOWN} ELSE {engine.hash_of(*keys)} END"
+    found = engine.numbers(f"SELECT place, {subject} AS subject FROM rows")
+    again = came_back(found["subject"], np.zeros(len(rows), np.int64))
     by = ", ".join(keys)
     same = " AND ".join(f"rows.{key} = twice.{key}" for key in keys)
     slow = f"SELECT place FROM rows JOIN (SELECT {by} FROM rows GROUP BY {by} HAVING count(*) > 1) AS twice ON {same}"
-    found = [
-        engine.query(f"{sql} ORDER BY place")["place"].tolist() for sql in ("SELECT place FROM again", slow)
-    ]
+    expected = engine.query(f"{slow} ORDER BY place")["place"].tolist()
     engine._connection.unregister("frame")
-    return found
+    return sorted(found["place"][again].tolist()), expected
 
 
-def test_rows_that_share_their_keys_are_kept_whole_and_no_others(engine):
+def test_rows_that_share_all_their_keys_come_again_and_no_others(engine):
     rows = pd.DataFrame(
         {
             "user_id": ["a", "a", "a", "b", None, None, "b", "c"],
             "case_id": pd.array([1, 2, 1, 1, 3, 3, None, 2], dtype="Int64"),
         }
     )
-    kept, slow = repeated_rows(engine, rows, ("user_id", "case_id"))
-    assert kept == slow == [0, 2]
-    assert engine.query("SELECT * FROM again ORDER BY place").to_dict("records") == [
-        {"user_id": "a", "case_id": 1, "place": 0},
-        {"user_id": "a", "case_id": 1, "place": 2},
-    ]
+    assert rows_that_come_again(engine, rows, ("user_id", "case_id")) == ([0, 2], [0, 2])
 
 
 @pytest.mark.parametrize("n_different", [1, 30, 3_000, 10**12])
-@pytest.mark.parametrize("kinds", [("int64",), ("str",), ("int64", "str"), ("str", "int64", "str")])
-def test_kept_rows_are_those_that_a_slow_group_by_finds(engine, n_different, kinds):
+@pytest.mark.parametrize("kinds", [("int64", "int64"), ("str",), ("int64", "str"), ("str", "int64", "str")])
+def test_rows_that_come_again_are_those_that_a_slow_group_by_finds(engine, n_different, kinds):
     random = np.random.default_rng(len(kinds))
     keys = tuple(f"key_{place}" for place in range(len(kinds)))
     rows = {}
     for key, kind in zip(keys, kinds, strict=True):
         values = random.integers(0, n_different ** (1 / len(kinds)) + 1, 3_000)
-        own = (
-            pd.array(values, dtype="Int64")
-            if kind == "int64"
-            else pd.array([f"k{v}" for v in values], dtype="str")
-        )
+        texts = [f"k{value}" for value in values]
+        own = pd.array(values, dtype="Int64") if kind == "int64" else pd.array(texts, dtype="str")
         own[random.random(3_000) < 0.1] = None
         rows[key] = own
-    kept, slow = repeated_rows(engine, pd.DataFrame(rows), keys)
-    assert kept == slow
+    again, expected = rows_that_come_again(engine, pd.DataFrame(rows), keys)
+    assert again == expected
     if n_different in {1, 30}:
-        assert kept
+        assert again
 
 
-def test_an_empty_view_has_no_rows_that_share_their_keys(engine):
-    rows = pd.DataFrame({"key": pd.array([], dtype="int64")})
-    assert repeated_rows(engine, rows, ("key",)) == [[], []]
-    assert engine.query("SELECT * FROM again").columns.tolist() == ["key", "place"]
+@pytest.mark.parametrize("keys", [[], ["x"], [None, None, None]])
+def test_few_rows_and_rows_without_keys_do_not_come_again(engine, keys):
+    rows = pd.DataFrame({"key": pd.array(keys, dtype="str")})
+    assert rows_that_come_again(engine, rows, ("key",)) == ([], [])
 
 
-def test_rows_without_keys_share_none(engine):
-    rows = pd.DataFrame({"key": pd.array([None, None, None], dtype="str")})
-    assert repeated_rows(engine, rows, ("key",)) == [[], []]
-
-
-def test_rows_can_be_kept_again_under_the_same_name(engine):
-    assert repeated_rows(engine, pd.DataFrame({"key": [1, 1, 2]}), ("key",)) == [[0, 1]] * 2
-    assert repeated_rows(engine, pd.DataFrame({"key": [1, 2, 2]}), ("key",)) == [[1, 2]] * 2
-
-
+# Many that share their last bits, and some that are the same.
 numbers = st.lists(
-    # Many that share their last bits, and some that are the same.
-    st.builds(lambda high, low: (high << 40) | low, st.integers(0, 5), st.integers(0, 3)),
+    st.tuples(
+        st.builds(lambda high, low: (high << 40) | low, st.integers(-3, 3), st.integers(0, 3)),
+        st.integers(0, 200_000),
+    ),
     max_size=60,
 )
 
 
 @settings(deadline=None, max_examples=100, derandomize=True)
-@given(numbers)
-def test_repeated_numbers_are_those_that_come_more_than_once(values):
-    found = _repeated(np.array(values, dtype=np.uint64))
-    assert found.tolist() == sorted({value for value in values if values.count(value) > 1})
-
-
-def test_repeated_numbers_are_found_among_many_that_share_their_last_bits():
-    high = np.arange(40_000, dtype=np.uint64) << np.uint64(44)
-    values = np.concatenate([high, high[::1_000], np.array([2**64 - 1] * 3, np.uint64)])
-    values = np.random.default_rng(3).permutation(values)
-    expected = [*high[::1_000].tolist(), 2**64 - 1]
-    assert _repeated(values).tolist() == expected
+@given(numbers, st.sampled_from([0, 60_000, 10**6]))
+def test_numbers_that_come_again_in_time_are_found_among_many_with_the_same_last_bits(pairs, within_ms):
+    subject, at_ms = (np.array([pair[side] for pair in pairs], np.int64) for side in (0, 1))
+    expected = [
+        place
+        for place, (number, at) in enumerate(pairs)
+        if number != UNKNOWN
+        and any(
+            number == other and abs(at - then) <= within_ms
+            for k, (other, then) in enumerate(pairs)
+            if k != place
+        )
+    ]
+    assert came_back(subject, at_ms, within_ms=within_ms).tolist() == expected
 
 
 # --- SQL of a user ------------------------------------------------------------------------------------------------

@@ -183,8 +183,8 @@ def test_a_case_that_passes_is_worth_nothing_unless_said_otherwise():
         (
             "f(x)",
             (
-                "Formula 'f(x)' holds 'f(x)'; allowed are names, numbers, + - * /, one comparison and brackets. Write it "
-                "with these."
+                "Formula 'f(x)' holds 'f(x)'; allowed are names, numbers, + - * /, one comparison and brackets. "
+                "Write it with these."
             ),
         ),
         ("gain *", "Formula 'gain *' cannot be read. Write arithmetic, such as 'decision * outcome'."),

@@ -8,8 +8,10 @@ import pytest
 
 from afterlaunch.contract import ContractError, Failure
 from afterlaunch.errors import ParameterError
+from afterlaunch.health_requests import read_request_counts
 from afterlaunch.request_log import RequestColumns, RequestLog, RequestSetup, ServiceLevel
 from afterlaunch.scoring_log import ScoringLog
+from afterlaunch.windows import Window
 from toy_logs import toy_log, toy_setup, write_toy
 from toy_requests import (
     ALL_COLUMNS,
@@ -229,6 +231,50 @@ def test_latencies_in_seconds_are_turned_into_milliseconds(engine, folder):
 def test_latencies_may_be_whole_numbers_or_numbers(engine, folder, kind):
     toy = few([200.0, 1_500.0]).astype({"took": kind})
     assert rows_of(validated(engine, folder, toy, **FEW))["latency_ms"].tolist() == [200.0, 1_500.0]
+
+
+# --- counts -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("attributes", [("document", "host"), ("page", "document"), ("host",), ()])
+def test_every_request_of_a_month_is_in_each_of_its_counts_once(engine, folder, attributes):
+    toy = toy_requests()
+    toy.loc[toy.index[::7], "page"] = "/other"
+    assert toy["document"].isna().any()
+    columns = dataclasses.replace(ALL_COLUMNS, attributes=attributes)
+    log = validated(engine, folder, toy, columns=columns)
+    counts = read_request_counts(log, months=(Window.parse("2024-02"), Window.parse("2024-03")))
+    own = toy[(toy["place"] == "production") & (toy["at"].dt.strftime("%Y-%m") == "2024-03")]
+    detail = counts.detail
+    assert counts.current.n == len(own)
+    assert {
+        name: int(getattr(detail, name)["n"].sum())
+        for name in ("cells", "by_hour", "by_endpoint", "by_endpoint_hour")
+    } == dict.fromkeys(("cells", "by_hour", "by_endpoint", "by_endpoint_hour"), len(own))
+    assert detail.means.query("is_current == 1")["n"].sum() == (own["ended"] == "ok").sum()
+
+
+def test_a_request_of_the_last_microsecond_of_a_month_is_counted_in_it(engine, folder):
+    toy = few([100.0, 100.0])
+    toy["at"] = pd.to_datetime(["2024-03-31 12:00:00.000000", "2024-03-31 23:59:59.999999"])
+    log = validated(engine, folder, toy, **FEW)
+    counts = read_request_counts(log, months=(Window.parse("2024-03"),))
+    assert counts.current.n == 2
+    by_hour = counts.detail.by_hour.assign(day=counts.detail.by_hour["day"].astype(str))
+    assert by_hour[["day", "hour", "n"]].to_dict("list") == {
+        "day": ["2024-03-31", "2024-03-31"],
+        "hour": [12, 23],
+        "n": [1, 1],
+    }
+
+
+def test_a_log_without_endpoints_has_one_that_holds_all(engine, folder):
+    toy = toy_requests()
+    log = validated(engine, folder, toy, **FEW)
+    counts = read_request_counts(log, months=(Window.parse("2024-03"),))
+    n = int((toy["at"].dt.strftime("%Y-%m") == "2024-03").sum())
+    assert counts.detail.by_endpoint[["endpoint", "n"]].to_dict("records") == [{"endpoint": "all", "n": n}]
+    assert counts.detail.means["endpoint"].unique().tolist() == ["all"]
 
 
 # --- times ------------------------------------------------------------------------------------------------------

@@ -119,8 +119,16 @@ class Engine(Protocol):
         """Name a SELECT and keep its rows, which several queries will read."""
         ...
 
-    def keep_repeated(self, name: str, view: str, keys: tuple[str, ...]) -> None:
-        """Name and keep the rows of a view that share all their keys with another row; NULL is no key."""
+    def keep_numbers(self, name: str, column: str, values: npt.NDArray[np.int64]) -> None:
+        """Name a table of one column of whole numbers."""
+        ...
+
+    def hash_of(self, *columns: str) -> str:
+        """Return SQL of a number of 64 bits that is alike for like values; each engine has numbers of its own."""
+        ...
+
+    def numbers(self, sql: str) -> dict[str, npt.NDArray[Any]]:
+        """Run a SELECT of whole numbers without NULL and return its columns, in the order of the engine's choice."""
         ...
 
     def query(self, sql: str) -> pd.DataFrame:
@@ -268,18 +276,19 @@ class DuckDB:
         """Name a SELECT and keep its rows; what does not fit into memory is spilled."""
         self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {select}")
 
-    def keep_repeated(self, name: str, view: str, keys: tuple[str, ...]) -> None:
-        """Keep the rows that share their keys; see :meth:`Engine.keep_repeated`.
+    def keep_numbers(self, name: str, column: str, values: npt.NDArray[np.int64]) -> None:
+        """Name a table of one column of whole numbers."""
+        self._connection.register("arriving_numbers", _as_table(column, values))
+        self.keep(name, "SELECT * FROM arriving_numbers")
+        self._connection.unregister("arriving_numbers")
 
-        Grouping millions of rows by keys that hardly ever repeat costs more than all other queries on them. So only
-        the keys' hashes leave the engine, 8 bytes a row, and only rows with a repeated hash are read again.
-        """
-        known = " AND ".join(f"{key} IS NOT NULL" for key in keys)
-        hashed = f"hash({', '.join(keys)})"
-        numbers = self._connection.sql(f"SELECT {hashed} AS h FROM {view} WHERE {known}").fetchnumpy()["h"]
-        self._connection.register("repeated_hashes", _as_table("h", _repeated(numbers)))
-        self.keep(name, f"SELECT * FROM {view} WHERE {known} AND {hashed} IN (SELECT h FROM repeated_hashes)")
-        self._connection.unregister("repeated_hashes")
+    def hash_of(self, *columns: str) -> str:
+        """Return SQL of a hash; see :meth:`Engine.hash_of`."""
+        return f"CAST(hash({', '.join(columns)}) >> 1 AS BIGINT)"
+
+    def numbers(self, sql: str) -> dict[str, npt.NDArray[Any]]:
+        """Run a SELECT of whole numbers; see :meth:`Engine.numbers`."""
+        return _columns(self._connection.sql(sql).to_arrow_table())
 
     def query(self, sql: str) -> pd.DataFrame:
         """Run a SELECT; see :meth:`Engine.query`."""
@@ -342,22 +351,14 @@ def _unusable_sql(what: str, error: Exception) -> ParameterError:
     return ParameterError(f"{what} holds SQL that cannot be run: {first_line} Correct it and run again.")
 
 
-def _repeated(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Return the numbers that occur more than once, each once."""
-    import numpy as np
-
-    # Most numbers are ruled out by counting their last bits, which takes a third of the time of sorting them all.
-    n_bits = min(25, max(10, int(numbers.size).bit_length() + 3))
-    last_bits = (numbers & np.uint64((1 << n_bits) - 1)).view(np.int64)
-    maybe = numbers[np.bincount(last_bits, minlength=1 << n_bits)[last_bits] > 1]
-    values, n_times = np.unique(maybe, return_counts=True)
-    return values[n_times > 1]
-
-
-def _as_table(name: str, values: npt.NDArray[np.uint64]) -> Any:  # noqa: ANN401  # pyarrow has no types
+def _as_table(name: str, values: npt.NDArray[np.int64]) -> Any:  # noqa: ANN401  # pyarrow has no types
     import pyarrow as pa
 
     return pa.table({name: values})
+
+
+def _columns(table: Any) -> dict[str, npt.NDArray[Any]]:  # noqa: ANN401  # pyarrow has no types
+    return {name: table.column(name).to_numpy() for name in table.column_names}
 
 
 def _adbc_connection(url: str) -> Any:  # noqa: ANN401  # ADBC's connections have no common type
@@ -490,12 +491,17 @@ class Spark:
         """Name a SELECT and keep its rows in the cluster's memory and on its disks."""
         self._session.sql(select).persist().createOrReplaceTempView(name)
 
-    def keep_repeated(self, name: str, view: str, keys: tuple[str, ...]) -> None:
-        """Keep the rows that share their keys; see :meth:`Engine.keep_repeated`."""
-        by = ", ".join(keys)
-        known = " AND ".join(f"{key} IS NOT NULL" for key in keys)
-        repeated = f"SELECT {by} FROM {view} WHERE {known} GROUP BY {by} HAVING count(*) > 1"
-        self.keep(name, f"SELECT {view}.* FROM {view} LEFT SEMI JOIN ({repeated}) AS repeated USING ({by})")
+    def keep_numbers(self, name: str, column: str, values: npt.NDArray[np.int64]) -> None:
+        """Name a table of one column of whole numbers."""
+        self._session.createDataFrame(_as_table(column, values)).createOrReplaceTempView(name)
+
+    def hash_of(self, *columns: str) -> str:
+        """Return SQL of a hash; see :meth:`Engine.hash_of`."""
+        return f"xxhash64({', '.join(columns)})"
+
+    def numbers(self, sql: str) -> dict[str, npt.NDArray[Any]]:
+        """Run a SELECT of whole numbers; see :meth:`Engine.numbers`."""
+        return _columns(self._session.sql(sql).toArrow())
 
     def query_of_user(self, sql: str, *, what: str) -> pd.DataFrame:
         """Run a user's SELECT; see :meth:`Engine.query_of_user`."""

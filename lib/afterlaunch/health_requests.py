@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,13 +16,16 @@ import numpy.typing as npt
 
 from afterlaunch.aggregates import Cut, Key, Total, aggregate, count_where, exact_sum
 from afterlaunch.contract import number_literal
+from afterlaunch.engine import Engine
+from afterlaunch.repeat_clicks import UNKNOWN, ClickGroups, Requests, click_groups
 from afterlaunch.request_log import RequestLog
 from afterlaunch.response_time import (
-    MIN_A_WINDOW,
-    PEAK_SHARE,
     WINDOW_MINUTES,
     LatencyGrid,
+    NoPeak,
+    peak_windows,
     quantile_of_counts,
+    window_minutes,
 )
 from afterlaunch.scoring_log import instant_literal
 from afterlaunch.windows import Window
@@ -31,9 +34,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 LATENCY_GRID = LatencyGrid()
-REPEAT_WITHIN_MS = 10_000
-"""A click on the same case by the same person within this time of the last one is a repeat."""
 MAX_ATTRIBUTE_VALUES = 40
 TYPICAL = (0.40, 0.60)
 """The requests around the median of all: what is typical."""
@@ -107,10 +109,14 @@ class RequestDetail:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class RequestCounts:
-    """All months, oldest first, the length of a window, and the detail of the last month."""
+    """All months, oldest first, the length of a window, and the detail of the last month.
+
+    ``groups`` are the last month's groups of clicks, and None where clicks cannot be told.
+    """
 
     months: tuple[RequestMonth, ...]
     window_minutes: int
+    groups: ClickGroups | None
     detail: RequestDetail
 
     @property
@@ -121,8 +127,8 @@ class RequestCounts:
 
 def read_request_counts(log: RequestLog, *, months: tuple[Window, ...]) -> RequestCounts:
     """Read the months, oldest first, and the detail of the last one."""
-    where = _inside(Window.of_months(months[0], months[-1]))
-    minutes = _mark_peak(log, months)
+    arrivals = [_read_arrivals(log, month) for month in months]
+    minutes = _mark_peak(log, months, [n_by_minute for n_by_minute, _ in arrivals])
     totals, buckets = aggregate(
         log.engine,
         "requests_by_load",
@@ -130,12 +136,16 @@ def read_request_counts(log: RequestLog, *, months: tuple[Window, ...]) -> Reque
             Cut(keys=(_DAY,), totals=_day_totals(log)),
             Cut(keys=(_DAY, _AT_PEAK, _BUCKET), totals=(_N,)),
         ),
-        where=where,
+        where=_inside(Window.of_months(months[0], months[-1])),
     )
-    groups = _repeat_groups(log, where) if log.has_clicks else None
-    counted = tuple(_month(month, totals, buckets, groups) for month in months)
+    counted = tuple(
+        _month(month, totals, buckets, groups) for month, (_, groups) in zip(months, arrivals, strict=True)
+    )
     return RequestCounts(
-        months=counted, window_minutes=minutes, detail=_detail(log, months[-1], _typical_ms(counted[-1]))
+        months=counted,
+        window_minutes=minutes,
+        groups=arrivals[-1][1],
+        detail=_detail(log, months[-1], _typical_ms(counted[-1])),
     )
 
 
@@ -168,61 +178,77 @@ def _inside(window: Window, column: str = "arrived_at") -> str:
     return f"{column} >= {instant_literal(window.start)} AND {column} < {instant_literal(window.end)}"
 
 
-def _mark_peak(log: RequestLog, months: tuple[Window, ...]) -> int:
+def _read_arrivals(log: RequestLog, month: Window) -> tuple[Integers, ClickGroups | None]:
+    """Return a month's requests of every minute, and its groups of clicks where clicks can be told.
+
+    Only numbers leave the engine, some 40 bytes a request, one month at a time. A group that runs on past midnight
+    into the next month is cut there, so that a month's report reads no other month.
+    """
+    engine = log.engine
+    start_ms = _epoch_ms(month.start)
+    columns = {"at_ms": engine.milliseconds("arrived_at")}
+    if log.has_clicks:
+        columns |= {
+            "subject": subject_sql(engine),
+            "request": engine.hash_of("request_id"),
+            "version": _unless_missing(engine, "model_version"),
+            "decision": "CAST(coalesce(decision, -1) AS TINYINT)",
+            "is_slow": "CAST(is_slow AS TINYINT)",
+        }
+    found = engine.numbers(
+        f"SELECT {', '.join(f'{sql} AS {name}' for name, sql in columns.items())} FROM {log.view} "
+        f"WHERE {_inside(month)}"
+    )
+    at_ms = found["at_ms"]
+    n_by_minute = np.bincount((at_ms - start_ms) // 60_000, minlength=month.n_days * 1440)
+    if not log.has_clicks:
+        return n_by_minute, None
+    return n_by_minute, click_groups(
+        Requests(
+            subject=found["subject"],
+            request=found["request"],
+            version=found["version"],
+            at_ms=at_ms,
+            decision=found["decision"].astype(np.int64),
+            is_slow=found["is_slow"].astype(np.bool_),
+        )
+    )
+
+
+def subject_sql(engine: Engine) -> str:
+    """Return SQL of the number that stands for a person and a case in :class:`Requests`."""
+    return _unless_missing(engine, "user_id", "case_id")
+
+
+def _unless_missing(engine: Engine, *columns: str) -> str:
+    """Return SQL of a hash that is :data:`UNKNOWN` where one of the columns is missing."""
+    missing = " OR ".join(f"{column} IS NULL" for column in columns)
+    return f"CASE WHEN {missing} THEN {UNKNOWN} ELSE {engine.hash_of(*columns)} END"
+
+
+def _epoch_ms(day: dt.date) -> int:
+    return (day - dt.date(1970, 1, 1)).days * 86_400_000
+
+
+def _mark_peak(log: RequestLog, months: tuple[Window, ...], n_by_minute: Sequence[Integers]) -> int:
     """Create the view ``requests_by_load`` that marks requests in their month's busiest windows; return their length.
 
-    The length is the shortest whose busiest windows hold enough requests in every month, the same for all months.
+    The length is the longest that any month needs, the same for all months.
     """
-    log.engine.keep("request_minutes", _minutes(log.view, months))
-    for length in WINDOW_MINUTES:
-        log.engine.keep("peak_windows", _peak_windows(length))
-        busy = log.engine.query(
-            "SELECT min(mean_n) AS n FROM (SELECT avg(n) AS mean_n FROM peak_windows GROUP BY month) AS m"
-        )
-        if float(busy["n"].iloc[0] or 0) >= MIN_A_WINDOW:
-            break
+    needed = [window_minutes(n) for n in n_by_minute if n.any()]
+    length = max((WINDOW_MINUTES[-1] if isinstance(n, NoPeak) else n for n in needed), default=1)
+    places = [
+        _epoch_ms(month.start) // (60_000 * length)
+        + np.flatnonzero(peak_windows(n.reshape(-1, length).sum(axis=1)))
+        for month, n in zip(months, n_by_minute, strict=True)
+    ]
+    log.engine.keep_numbers("peak_windows", "place", np.concatenate(places))
     log.engine.create_view(
         "requests_by_load",
         f"SELECT {log.view}.*, CASE WHEN peak_windows.place IS NULL THEN 0 ELSE 1 END AS is_at_peak FROM {log.view} "
-        f"LEFT JOIN peak_windows ON CAST(floor({log.view}.minute / {length}e0) AS BIGINT) = peak_windows.place "
-        f"AND {_month_sql(months, f'{log.view}.minute')} = peak_windows.month",
+        f"LEFT JOIN peak_windows ON CAST(floor({log.view}.minute / {length}e0) AS BIGINT) = peak_windows.place",
     )
     return length
-
-
-def _minutes(view: str, months: tuple[Window, ...]) -> str:
-    """Return the SQL of the requests of every minute, with the month it lies in.
-
-    The month is told from the minute, of which there are few, and not from every request.
-    """
-    where = _inside(Window.of_months(months[0], months[-1]))
-    by_minute = f"SELECT minute, count(*) AS n FROM {view} WHERE {where} GROUP BY minute"
-    return f"SELECT {_month_sql(months, 'minute')} AS month, minute, n FROM ({by_minute}) AS by_minute"
-
-
-def _month_sql(months: tuple[Window, ...], minute: str) -> str:
-    """Return the SQL of the place of the month that a minute lies in, 0 for the first."""
-    epoch = dt.date(1970, 1, 1)
-    ends = " ".join(
-        f"WHEN {minute} < {(month.end - epoch).days * 1440} THEN {place}"
-        for place, month in enumerate(months)
-    )
-    return f"CASE {ends} END"
-
-
-def _peak_windows(minutes: int) -> str:
-    """Return the SQL of the busiest windows that together carry the peak's share; the rule of ``peak_windows``."""
-    by_window = (
-        f"SELECT month, CAST(floor(minute / {minutes}e0) AS BIGINT) AS place, CAST(sum(n) AS BIGINT) AS n "
-        f"FROM request_minutes GROUP BY month, CAST(floor(minute / {minutes}e0) AS BIGINT)"
-    )
-    running = (
-        "SELECT month, place, n, sum(n) OVER (PARTITION BY month ORDER BY n DESC, place "
-        "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS up_to, sum(n) OVER (PARTITION BY month) AS n_month "
-        f"FROM ({by_window}) AS by_window"
-    )
-    share = number_literal(PEAK_SHARE)
-    return f"SELECT month, place, n FROM ({running}) AS running WHERE up_to - n < {share} * n_month"
 
 
 def _day_totals(log: RequestLog) -> tuple[Total, ...]:
@@ -235,57 +261,8 @@ def _day_totals(log: RequestLog) -> tuple[Total, ...]:
     )
 
 
-def _repeat_groups(log: RequestLog, where: str) -> pd.DataFrame:
-    """Return repeat clicks by day of the first one.
-
-    A transport retry has the id of its click: the rows of one id are one click, at the time of the first of them.
-    """
-    engine = log.engine
-    needed = "user_id, case_id, request_id, arrived_at, decision, model_version, is_slow"
-    engine.create_view("requests_of_period", f"SELECT {needed} FROM {log.view} WHERE {where}")
-    engine.keep_repeated("requests_again", "requests_of_period", ("user_id", "case_id"))
-    engine.create_view(
-        "clicks_again",
-        "SELECT user_id, case_id, request_id, min(arrived_at) AS arrived_at, count(*) AS n_rows, "
-        "min(decision) AS lowest, max(decision) AS highest, min(model_version) AS first_version, "
-        "max(model_version) AS last_version, max(is_slow) AS is_slow FROM requests_again "
-        "GROUP BY user_id, case_id, request_id",
-    )
-    clicked_ms = engine.milliseconds("arrived_at")
-    order = "OVER (PARTITION BY user_id, case_id ORDER BY arrived_at, request_id)"
-    engine.create_view(
-        "clicks_in_turn",
-        f"SELECT *, CASE WHEN {clicked_ms} - lag({clicked_ms}) {order} <= {REPEAT_WITHIN_MS} THEN 0 ELSE 1 END "
-        "AS starts FROM clicks_again",
-    )
-    engine.create_view("clicks_in_groups", f"SELECT *, sum(starts) {order} AS place FROM clicks_in_turn")
-    engine.create_view("click_groups", _click_groups())
-    (by_day,) = aggregate(engine, "click_groups", (Cut(keys=(_DAY,), totals=_GROUP_TOTALS),))
-    return by_day
-
-
-def _click_groups() -> str:
-    return (
-        "SELECT user_id, case_id, place, min(arrived_at) AS arrived_at, count(*) AS n_clicks, sum(n_rows) AS n_rows, "
-        "CASE WHEN min(lowest) <> max(highest) THEN 1 ELSE 0 END AS is_inconsistent, "
-        "CASE WHEN min(first_version) <> max(last_version) THEN 1 ELSE 0 END AS is_mixed, "
-        "max(CASE WHEN starts = 1 THEN is_slow ELSE 0 END) AS is_after_slow "
-        "FROM clicks_in_groups GROUP BY user_id, case_id, place"
-    )
-
-
-_GROUP_TOTALS = (
-    Total(name="n_retries", sql="CAST(sum(n_rows - n_clicks) AS BIGINT)"),
-    count_where("n_groups", "n_clicks > 1"),
-    Total(name="n_extra", sql="CAST(sum(n_clicks - 1) AS BIGINT)"),
-    count_where("n_inconsistent", "n_clicks > 1 AND is_inconsistent = 1"),
-    count_where("n_mixed", "n_clicks > 1 AND is_inconsistent = 1 AND is_mixed = 1"),
-    count_where("n_after_slow", "n_clicks > 1 AND is_after_slow = 1"),
-)
-
-
 def _month(
-    month: Window, totals: pd.DataFrame, buckets: pd.DataFrame, groups: pd.DataFrame | None
+    month: Window, totals: pd.DataFrame, buckets: pd.DataFrame, groups: ClickGroups | None
 ) -> RequestMonth:
     own, own_buckets = _rows_of(totals, month), _rows_of(buckets, month)
     days = np.unique(_place(own, month))
@@ -312,9 +289,23 @@ def _month(
     )
 
 
-def _groups_of(groups: pd.DataFrame, month: Window, days: npt.NDArray[np.int64]) -> RepeatGroups:
-    own = _rows_of(groups, month)
-    return RepeatGroups(**{total.name: _by_day(own, total.name, month)[days] for total in _GROUP_TOTALS})
+def _groups_of(groups: ClickGroups, month: Window, days: Integers) -> RepeatGroups:
+    """Count the groups by the day of their first click."""
+    day = (groups.first_at_ms - _epoch_ms(month.start)) // 86_400_000
+    is_group = groups.n_clicks > 1
+
+    def by_day(numbers: npt.NDArray[np.generic]) -> Floats:
+        counts = np.bincount(day, weights=numbers.astype(np.float64), minlength=month.n_days)
+        return counts[days].astype(np.float64)
+
+    return RepeatGroups(
+        n_retries=by_day(groups.n_retries),
+        n_groups=by_day(is_group),
+        n_extra=by_day(groups.n_clicks - 1),
+        n_inconsistent=by_day(is_group & groups.is_inconsistent),
+        n_mixed=by_day(is_group & groups.is_inconsistent & groups.is_mixed),
+        n_after_slow=by_day(is_group & groups.is_after_slow),
+    )
 
 
 def _rows_of(frame: pd.DataFrame, month: Window) -> pd.DataFrame:

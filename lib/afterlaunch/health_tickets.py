@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from afterlaunch.contract import number_literal
+from afterlaunch.health_requests import subject_sql
+from afterlaunch.repeat_clicks import ClickGroups
 from afterlaunch.request_log import RequestLog
 from afterlaunch.scoring_log import ScoringLog, instant_literal
 from afterlaunch.ticket_table import TicketTable
@@ -72,11 +74,26 @@ class TicketCounts:
 
 
 def read_ticket_counts(
-    log: ScoringLog, table: TicketTable, requests: RequestLog | None, *, months: tuple[Window, ...]
+    log: ScoringLog,
+    table: TicketTable,
+    requests: RequestLog | None,
+    groups: ClickGroups | None,
+    *,
+    months: tuple[Window, ...],
 ) -> TicketCounts:
-    """Read the tickets of some months, oldest first, and tell which ones are about the AI."""
+    """Read the tickets of some months, oldest first, and tell which ones are about the AI.
+
+    Parameters
+    ----------
+    log, table, requests
+        What is read; without a request log nothing is said of what was slow or asked again.
+    groups : ClickGroups or None
+        The last month's groups of clicks; see :func:`~afterlaunch.health_requests.read_request_counts`.
+    months : tuple of Window
+        Oldest first.
+    """
     engine = log.engine
-    circumstances = _create_circumstances(log, requests, months[-1])
+    circumstances = _create_circumstances(log, requests, groups, months[-1])
     inside = _inside(Window.of_months(months[0], months[-1]), "case_at")
     facts = ", ".join(f"coalesce(facts.{name}, 0) AS {name}" for name in circumstances)
     tickets = engine.query(
@@ -132,7 +149,9 @@ def _with_days(tickets: pd.DataFrame, flags: Flags, themes: Themes) -> pd.DataFr
     )
 
 
-def _create_circumstances(log: ScoringLog, requests: RequestLog | None, month: Window) -> tuple[str, ...]:
+def _create_circumstances(
+    log: ScoringLog, requests: RequestLog | None, groups: ClickGroups | None, month: Window
+) -> tuple[str, ...]:
     """Create the view of what happened to each case of the month, and return what it tells."""
     thresholds = " ".join(
         f"WHEN '{v.name}' THEN {number_literal(v.threshold)}" for v in log.setup.versions.values()
@@ -155,17 +174,12 @@ def _create_circumstances(log: ScoringLog, requests: RequestLog | None, month: W
             f"SELECT case_id, max(is_slow) AS is_slow FROM {requests.view} WHERE case_id IS NOT NULL GROUP BY case_id",
         )
         joins = " LEFT JOIN cases_asked_about AS asked ON cases_of_month.case_id = asked.case_id"
-    if requests is not None and requests.has_clicks:
+    if requests is not None and groups is not None:
         known |= {
             "clicked_again": "coalesce(again.clicked_again, 0)",
             "two_answers": "coalesce(again.two_answers, 0)",
         }
-        log.engine.create_view(
-            "cases_clicked_again",
-            "SELECT case_id, max(CASE WHEN n_clicks > 1 THEN 1 ELSE 0 END) AS clicked_again, "
-            "max(CASE WHEN n_clicks > 1 THEN is_inconsistent ELSE 0 END) AS two_answers "
-            "FROM click_groups GROUP BY case_id",
-        )
+        _create_clicked_again(requests, groups, month)
         joins += " LEFT JOIN cases_clicked_again AS again ON cases_of_month.case_id = again.case_id"
     columns = ", ".join(f"{sql} AS {name}" for name, sql in known.items())
     log.engine.create_view(
@@ -174,6 +188,24 @@ def _create_circumstances(log: ScoringLog, requests: RequestLog | None, month: W
         f"FROM cases_of_month{joins}",
     )
     return tuple(known)
+
+
+def _create_clicked_again(requests: RequestLog, groups: ClickGroups, month: Window) -> None:
+    """Create the view of the month's cases that somebody clicked on again, and whether the answers differed."""
+    engine = requests.engine
+    is_group = groups.n_clicks > 1
+    engine.keep_numbers("subjects_again", "subject", np.unique(groups.subject[is_group]))
+    engine.keep_numbers(
+        "subjects_two_answers", "subject", np.unique(groups.subject[is_group & groups.is_inconsistent])
+    )
+    engine.create_view(
+        "cases_clicked_again",
+        "SELECT case_id, 1 AS clicked_again, max(CASE WHEN two.subject IS NULL THEN 0 ELSE 1 END) AS two_answers "
+        f"FROM (SELECT case_id, {subject_sql(engine)} AS subject FROM {requests.view} "
+        f"WHERE {_inside(month, 'arrived_at')}) AS asked "
+        "INNER JOIN subjects_again AS again ON asked.subject = again.subject "
+        "LEFT JOIN subjects_two_answers AS two ON asked.subject = two.subject GROUP BY case_id",
+    )
 
 
 def _near_threshold() -> str:

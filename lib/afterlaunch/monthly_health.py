@@ -35,9 +35,10 @@ from afterlaunch.health_report import (
     Speed,
     VersionUse,
 )
-from afterlaunch.health_requests import read_request_counts
+from afterlaunch.health_requests import RequestCounts, read_request_counts
 from afterlaunch.health_tickets import read_ticket_counts
 from afterlaunch.kpi_table import KpiMonths
+from afterlaunch.repeat_clicks import ClickGroups
 from afterlaunch.request_log import RequestLog
 from afterlaunch.same_rows import compare_same_rows
 from afterlaunch.scoring_log import ScoringLog
@@ -110,8 +111,10 @@ def monthly_health(
     segments = compare_segments(
         history.judged.month, counts.segments, policy=policy.segments, resampling=resampling
     )
-    speed_rows, speed, people = _speed_and_people(sources, months, policy, resampling)
-    complaint_rows, complaints = _complaints(sources, months, policy, resampling)
+    asked = read_request_counts(sources.requests, months=months) if sources.requests is not None else None
+    speed_rows, speed, people = _speed_and_people(sources, asked, policy, resampling)
+    groups = asked.groups if asked is not None else None
+    complaint_rows, complaints = _complaints(sources, groups, months, policy, resampling)
     business = _business_rows(sources, history, months, money=money, policy=policy, labels=labels)
     model = model_rows(history, policy=policy, labels=labels, segments=segments)
     indicators = (*speed_rows, *complaint_rows, *business, *model)
@@ -156,14 +159,13 @@ def monthly_health(
 
 
 def _speed_and_people(
-    sources: Sources, months: tuple[Window, ...], policy: HealthPolicy, resampling: Resampling
+    sources: Sources, counts: RequestCounts | None, policy: HealthPolicy, resampling: Resampling
 ) -> tuple[tuple[Indicator, ...], Speed | None, People | None]:
     log = sources.requests
-    if log is None:
+    if log is None or counts is None:
         return (*health_speed.no_speed_rows(), *health_people.no_people_rows()), None, None
-    counts = read_request_counts(log, months=months)
     if not counts.current.n:
-        reason = f"the request log has no request in {months[-1].title}"
+        reason = f"the request log has no request in {counts.current.window.title}"
         return (*health_speed.no_speed_rows(reason), *health_people.no_people_rows(reason)), None, None
     speed = health_speed.speed_of(counts, log)
     people = health_people.people_of(counts, log)
@@ -175,11 +177,15 @@ def _speed_and_people(
 
 
 def _complaints(
-    sources: Sources, months: tuple[Window, ...], policy: HealthPolicy, resampling: Resampling
+    sources: Sources,
+    groups: ClickGroups | None,
+    months: tuple[Window, ...],
+    policy: HealthPolicy,
+    resampling: Resampling,
 ) -> tuple[tuple[Indicator, ...], Complaints | None]:
     if sources.tickets is None:
         return health_complaints.no_complaints_rows(), None
-    counts = read_ticket_counts(sources.log, sources.tickets, sources.requests, months=months)
+    counts = read_ticket_counts(sources.log, sources.tickets, sources.requests, groups, months=months)
     return health_complaints.complaints_of(counts, policy=policy, resampling=resampling)
 
 

@@ -52,7 +52,9 @@ def audit_csv(subject: MonitoredModel, period: str, *, n_each: int = 50) -> str:
         sources = subject.open_beside(log)
         assert sources.tickets is not None  # noqa: S101 - the file names them
         first = first_month(log, window, subject.policy.monthly_health)
-        tickets = read_ticket_counts(log, sources.tickets, None, months=first.months_until(window)).tickets
+        tickets = read_ticket_counts(
+            log, sources.tickets, None, None, months=first.months_until(window)
+        ).tickets
     finally:
         log.engine.close()
     rows = tickets[tickets["month"] == window.label].set_index("ticket_id")

@@ -64,7 +64,7 @@ class World:
     """
 
     scale: float = 1.0
-    seed: int = 0
+    seed: int = 2
     n_months: int = N_MONTHS
     plan: Plan = dataclasses.field(default_factory=Plan.of)
 
@@ -393,7 +393,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--months", type=int, default=N_MONTHS, help="months from January 2024 on (%(default)s)"
     )
     parser.add_argument(
-        "--seed", type=int, default=0, help="the same seed gives the same world (%(default)s)"
+        "--seed", type=int, default=World.seed, help="the same seed gives the same world (%(default)s)"
     )
     for option, means in (
         ("--plant", "only this event"),
