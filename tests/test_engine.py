@@ -282,7 +282,8 @@ def test_sql_of_a_user_gives_its_rows(engine):
     [
         ("SELECT * FROM kpi_dys", "kpi_dys"),
         ("SELECT mnth FROM kpi_days", "mnth"),
-        ("SELEC 1", "SELEC"),
+        ("SELEC 1", "syntax error"),
+        ("WITH a AS (SELECT 1 AS x) INSERT INTO kpi_days SELECT * FROM a", "syntax error"),
         ("SELECT CAST('x' AS INT) AS value", "'x'"),
         ("SELECT 1 AS value, sum(month) FROM kpi_days GROUP BY 2", "aggregate"),
     ],

@@ -325,6 +325,14 @@ def test_columns_have_plain_names(role, name):
         kpi_days(**{role: name if role == "day" else (name,)})
 
 
+def test_no_column_is_called_what_the_time_of_booking_is_called():
+    told = (
+        "A column is called known_at, which is the name of the time that a row was booked. Rename the column."
+    )
+    with pytest.raises(ParameterError, match=f"^{re.escape(told)}$"):
+        kpi_days(numbers=("known_at",), known_at="entered")
+
+
 def test_ranges_are_of_numbers_that_are_read():
     told = "allowed names 'region', which is not among the numbers. Add it or take it out."
     with pytest.raises(ParameterError, match=f"^{re.escape(told)}$"):
@@ -405,11 +413,19 @@ def test_a_value_may_be_any_number(read, value):
 
 @pytest.mark.parametrize(
     ("n", "shown"),
-    [("-1", "-1"), ("NULL", "None"), ("'many'", "many"), ("1e0 / 0e0", "inf"), ("true", "True")],
+    [
+        ("-1", "-1"),
+        ("NULL", "None"),
+        ("'many'", "many"),
+        ("1e0 / 0e0", "inf"),
+        ("true", "True"),
+        ("2.5e0", "2.5"),
+        ("'5'", "5"),
+    ],
 )
 def test_n_is_a_count(refused, n, shown):
     assert refused(f"SELECT '2024-01' AS month, 1 AS value, {n} AS n").failures == (
-        failure("is no number", "kpis.saving.n", shown, allowed="a count, 0 or more"),
+        failure("is no number", "kpis.saving.n", shown, allowed="a whole number, 0 or more"),
     )
 
 
@@ -430,7 +446,7 @@ def test_the_failures_of_all_kpis_are_told_at_once_in_one_table(refused):
         "  repeated           kpis.saving.month   1            2024-01                     one row a month",
         "  is no number       kpis.saving.value   3            much; little; little        a number",
         "  is no number       kpis.saving.n       1            -1                          "
-        "a count, 0 or more",
+        "a whole number, 0 or more",
         "  column is missing  kpis.load.month, n                                           "
         "month, value and n; got value",
         n_checks=5,
@@ -444,7 +460,7 @@ def test_the_failures_of_all_kpis_are_told_at_once_in_one_table(refused):
         ("SELECT month, value, n FROM kpi_days", "month"),
         ("SELECT '2024-01' AS month 1 AS value", "syntax error"),
         ("SELECT '2024-01' AS month, CAST('x' AS INT) AS value, 1 AS n", "'x'"),
-        ("SELECTED", "SELECTED"),
+        ("SELECTED", "syntax error"),
     ],
 )
 def test_sql_that_cannot_run_is_refused_with_the_name_of_its_kpi(read, sql, problem):

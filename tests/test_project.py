@@ -51,6 +51,7 @@ LAYERS = {
         "patience",
         "performance",
         "rates",
+        "repeat_clicks",
         "response_time",
         "slow_requests",
         "subgroups",

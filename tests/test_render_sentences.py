@@ -213,7 +213,9 @@ def test_a_move_too_small_to_be_seen_is_no_contradiction():
 
 def test_a_month_of_another_year_is_named_with_its_year():
     january = examples.Window.parse("2014-01")
-    report = dataclasses.replace(examples.healthy(), window=january, previous_window=january.previous())
+    report = dataclasses.replace(
+        examples.healthy(), window=january, judged_window=january, previous_window=january.previous()
+    )
     assert "rose from 0.736 in December 2013 to 0.741" in statement(report.indicator("model.roc_auc"), report)
 
 

@@ -478,11 +478,11 @@ def test_a_missing_column_is_named_with_the_closest_one(engine, folder, name, hi
     ("column", "told"),
     [
         (("request", 1.5), ("numbers", "whole numbers or text")),
-        (("at", "2024-03-05"), ("text", "times or times with a zone or dates")),
+        (("at", "2024-03-05"), ("text", "times or times with a zone")),
         (("took", "fast"), ("text", "whole numbers or numbers")),
         (("ended", 3), ("whole numbers", "text")),
         (("clerk", True), ("true/false", "whole numbers or text")),
-        (("seen", "yes"), ("text", "whole numbers or true/false")),
+        (("seen", "yes"), ("text", "whole numbers or true/false or numbers")),
         (("watched", "long"), ("text", "whole numbers or numbers")),
         (("model", "long"), ("text", "whole numbers or numbers")),
         (("host", pd.Timestamp("2024-01-01")), ("times", "whole numbers or numbers or text or true/false")),
@@ -530,10 +530,29 @@ def test_latencies_that_look_like_seconds_are_refused(engine, folder):
     assert str(error) == message(
         "  check               column  rows  share  first examples (id: value)  allowed",
         "  ------------------  ------  ----  -----  --------------------------  "
-        "----------------------------------------------",
+        "--------------------------------------------------------",
         "  looks like seconds  took                 geometric mean 0.4          "
-        "milliseconds, or latency_unit: s in model.yaml",
+        "milliseconds; or set latency_unit in model.yaml: s or ms",
     )
+
+
+def test_a_service_that_answers_within_milliseconds_says_so(engine, folder):
+    rows = rows_of(validated(engine, folder, few([8.0, 3.0]), **FEW, latency_unit="ms"))
+    assert rows["latency_ms"].tolist() == [8.0, 3.0]
+
+
+def test_a_decision_may_be_missing_so_that_pandas_writes_it_as_a_number(engine, folder):
+    toy = few([200.0, np.nan, 300.0], decision=[1.0, np.nan, 0.0])
+    columns = dataclasses.replace(FEW_COLUMNS, decision="decision")
+    rows = rows_of(validated(engine, folder, toy, columns=columns, environment=""))
+    assert rows["decision"].fillna(-1).tolist() == [1, -1, 0]
+
+
+def test_a_decision_between_no_and_yes_is_refused(engine, folder):
+    half = few([200.0, np.nan, 300.0], decision=[1.0, np.nan, 0.4])
+    columns = dataclasses.replace(FEW_COLUMNS, decision="decision")
+    (failure,) = refused(engine, folder, half, columns=columns, environment="").failures
+    assert (failure.check, failure.examples) == ("not 0 or 1", ("r2: 0.4",))
 
 
 @pytest.mark.parametrize(
@@ -614,5 +633,5 @@ def test_a_setup_says_what_it_takes_for_granted():
         columns=FEW_COLUMNS,
         slo=ServiceLevel(threshold_ms=THRESHOLD_MS, share=0.95),
     )
-    assert (setup.time_limit_ms, setup.arrived_at_is, setup.latency_unit) == (10_000.0, "start", "ms")
+    assert (setup.time_limit_ms, setup.arrived_at_is, setup.latency_unit) == (10_000.0, "start", None)
     assert (setup.answered, setup.unanswered) == (("ok",), ("timeout", "error"))

@@ -107,11 +107,11 @@ def query_text(view: str, cuts: tuple[Cut, ...], *, where: str = "1 = 1") -> str
     """Return the one SQL text of several cuts."""
     keys = _merged(key for cut in cuts for key in cut.keys)
     totals = _merged(total for cut in cuts for total in cut.totals)
-    keyed = ", ".join(["*", *(f"{key.sql} AS {key.name}" for key in keys)])
-    shown = [key.name for key in keys]
-    flags = [f"grouping({key.name}) AS off_{key.name}" for key in keys]
+    keyed = ", ".join(["*", *(f"{key.sql} AS key_{key.name}" for key in keys)])
+    shown = [f"key_{key.name} AS {key.name}" for key in keys]
+    flags = [f"grouping(key_{key.name}) AS off_{key.name}" for key in keys]
     sums = [f"{total.sql} AS {total.name}" for total in totals]
-    sets = ", ".join(f"({', '.join(key.name for key in cut.keys)})" for cut in cuts)
+    sets = ", ".join(dict.fromkeys(f"({', '.join(f'key_{key.name}' for key in cut.keys)})" for cut in cuts))
     return (
         f"SELECT {', '.join([*shown, *flags, *sums])} FROM (SELECT {keyed} FROM {view} WHERE {where}) AS keyed "
         f"GROUP BY GROUPING SETS ({sets})"

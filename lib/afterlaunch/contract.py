@@ -95,7 +95,8 @@ def typed_column(
         quoted = engine.local_time(quoted, time_zone)
     if kinds[name] == "boolean":
         quoted = f"CAST({quoted} AS INT)"
-    return f"CAST({quoted} AS {sql_type})"
+    cast = "TRY_CAST" if kinds[name] == "text" and sql_type == "BIGINT" else "CAST"
+    return f"{cast}({quoted} AS {sql_type})"
 
 
 def missing(column: str, name: str) -> tuple[Check, ...]:

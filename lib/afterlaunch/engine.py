@@ -258,7 +258,7 @@ class DuckDB:
 
     def milliseconds(self, instant: str) -> str:
         """Return SQL of the milliseconds since 1970."""
-        return f"epoch_ms({instant})"
+        return f"CAST(floor(epoch_us({instant}) / 1000e0) AS BIGINT)"
 
     def earlier(self, instant: str, milliseconds: str) -> str:
         """Return SQL of an earlier instant."""
@@ -284,7 +284,7 @@ class DuckDB:
 
     def hash_of(self, *columns: str) -> str:
         """Return SQL of a hash; see :meth:`Engine.hash_of`."""
-        return f"CAST(hash({', '.join(columns)}) >> 1 AS BIGINT)"
+        return f"CAST(hash('', {', '.join(columns)}) >> 1 AS BIGINT)"
 
     def numbers(self, sql: str) -> dict[str, npt.NDArray[Any]]:
         """Run a SELECT of whole numbers; see :meth:`Engine.numbers`."""
@@ -300,7 +300,7 @@ class DuckDB:
         import duckdb
 
         try:
-            return self.query(sql)
+            return self.query(_only_a_select(sql))
         except duckdb.Error as error:
             raise _unusable_sql(what, error) from error
 
@@ -346,9 +346,14 @@ class DuckDB:
             ) from error
 
 
+def _only_a_select(sql: str) -> str:
+    """Put a user's SQL where nothing but a SELECT can stand; a comment at its end does not swallow the bracket."""
+    return f"SELECT * FROM (\n{sql}\n) AS of_user"
+
+
 def _unusable_sql(what: str, error: Exception) -> ParameterError:
-    first_line = str(error).splitlines()[0]
-    return ParameterError(f"{what} holds SQL that cannot be run: {first_line} Correct it and run again.")
+    first_line = str(error).splitlines()[0].rstrip(".")
+    return ParameterError(f"{what} holds SQL that cannot be run: {first_line}. Correct it and run again.")
 
 
 def _as_table(name: str, values: npt.NDArray[np.int64]) -> Any:  # noqa: ANN401  # pyarrow has no types
@@ -477,7 +482,7 @@ class Spark:
 
     def earlier(self, instant: str, milliseconds: str) -> str:
         """Return SQL of an earlier instant."""
-        return f"timestampadd(MILLISECOND, -CAST({milliseconds} AS BIGINT), {instant})"
+        return f"timestampadd(MICROSECOND, -CAST(round(1000e0 * ({milliseconds})) AS BIGINT), {instant})"
 
     def quantiles(self, value: str, shares: Sequence[float]) -> str:
         """Return SQL of exact quantiles; see :meth:`Engine.quantiles`."""
@@ -508,7 +513,7 @@ class Spark:
         from pyspark.errors import PySparkException
 
         try:
-            return self.query(sql)
+            return self.query(_only_a_select(sql))
         except PySparkException as error:
             raise _unusable_sql(what, error) from error
 

@@ -398,8 +398,10 @@ def exact_quantiles(log: RequestLog, where: str, *, by: tuple[str, ...]) -> pd.D
         f"SELECT {keys}, {sums}, {quantiles} AS quantiles FROM {log.view} WHERE {where} "
         f"GROUP BY {', '.join(_GROUPS[name] for name in by)}"
     )
-    values = np.array([list(row) for row in found.pop("quantiles")], dtype=np.float64).reshape(
-        -1, len(QUANTILES)
+    values = (
+        np.array([list(row) for row in found.pop("quantiles")], dtype=np.float64)
+        .reshape(-1, len(QUANTILES))
+        .round(6)
     )
     named = {name: values[:, place] for place, name in enumerate(QUANTILES)}
     return found.assign(**named).sort_values(list(by), ignore_index=True)

@@ -77,6 +77,10 @@ class KpiTable:
             raise ParameterError(
                 f"Column {wrong[0]!r} is no plain name: small letters, digits and _ only, so that SQL can use it."
             )
+        if self.known_at is not None and "known_at" in self.columns:
+            raise ParameterError(
+                "A column is called known_at, which is the name of the time that a row was booked. Rename the column."
+            )
         for name in self.allowed:
             if name not in self.numbers:
                 raise ParameterError(
@@ -153,13 +157,17 @@ def _read(table: KpiTable, beside: ScoringLog, root: Path) -> Iterator[Failure]:
         return
     engine.create_view(f"{table.name}_rows", _typed_rows(table, engine, kinds, beside))
     checks = [
-        *missing(table.day, table.day),
-        *(range_check(name, name, allowed) for name, allowed in table.allowed.items()),
+        *missing(table.day, engine.quote(table.day)),
+        *(range_check(name, engine.quote(name), allowed) for name, allowed in table.allowed.items()),
         *(missing(table.known_at, "known_at") if table.known_at else ()),
     ]
-    yield from in_table(table.name, row_failures(engine, f"{table.name}_rows", checks, id_name=table.day))
-    seen = f" WHERE known_at < {instant_literal(beside.as_of)}" if table.known_at else ""
-    engine.create_view(table.name, f"SELECT {', '.join(table.columns)} FROM {table.name}_rows{seen}")
+    yield from in_table(
+        table.name, row_failures(engine, f"{table.name}_rows", checks, id_name=engine.quote(table.day))
+    )
+    now = instant_literal(beside.as_of)
+    seen = f"{engine.quote(table.day)} < {now}" + (f" AND known_at < {now}" if table.known_at else "")
+    shown = ", ".join(map(engine.quote, table.columns))
+    engine.create_view(table.name, f"SELECT {shown} FROM {table.name}_rows WHERE {seen}")
 
 
 def _typed_rows(table: KpiTable, engine: Engine, kinds: Mapping[str, str], beside: ScoringLog) -> str:
@@ -171,7 +179,7 @@ def _typed_rows(table: KpiTable, engine: Engine, kinds: Mapping[str, str], besid
         columns["known_at"] = typed_column(engine, table.known_at, kinds, "TIMESTAMP", time_zone=zone)
     return (
         "SELECT "
-        + ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
+        + ", ".join(f"{sql} AS {engine.quote(name)}" for name, sql in columns.items())
         + f" FROM {table.name}_arriving"
     )
 
@@ -196,7 +204,10 @@ def _result_failures(rows: pd.DataFrame) -> Iterator[Failure]:
         ]
         if bad:
             yield _failure(
-                "is no number", name, tuple(bad), "a number" if name == "value" else "a count, 0 or more"
+                "is no number",
+                name,
+                tuple(bad),
+                "a number" if name == "value" else "a whole number, 0 or more",
             )
 
 
@@ -224,24 +235,30 @@ def _label(value: object) -> str:
 
 
 def _is_number(value: object, *, may_be_empty: bool) -> bool:
-    if isinstance(value, bool) or value is None:
-        return value is None and may_be_empty
+    import pandas as pd
+
+    if isinstance(value, (bool, str)):
+        return False
+    if value is None or value is pd.NA:
+        return may_be_empty
     try:
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return False
     if math.isnan(number):
         return may_be_empty
-    return math.isfinite(number) and (may_be_empty or number >= 0)
+    return math.isfinite(number) and (may_be_empty or (number >= 0 and number.is_integer()))
 
 
 def _by_month(kpi: Kpi, rows: pd.DataFrame, beside: ScoringLog) -> KpiMonths:
+    import pandas as pd
+
     labels = [_label(value) for value in rows["month"].tolist()]
     until = f"{beside.as_of.year:04d}-{beside.as_of.month:02d}"
     known = [(label, i) for i, label in enumerate(labels) if label <= until]
     values, counts = rows["value"].tolist(), rows["n"].tolist()
     return KpiMonths(
         kpi=kpi,
-        by_month={label: math.nan if values[i] is None else float(values[i]) for label, i in known},
+        by_month={label: math.nan if pd.isna(values[i]) else float(values[i]) for label, i in known},
         counts={label: int(counts[i]) for label, i in known},
     )

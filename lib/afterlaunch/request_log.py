@@ -17,7 +17,6 @@ from typing import Literal
 from afterlaunch.contract import (
     FLAGS,
     IDS,
-    INSTANTS,
     NUMBERS,
     Check,
     ContractError,
@@ -113,8 +112,9 @@ class RequestSetup:
         The values of ``status``. Any other one breaks the contract.
     arrived_at_is : {"start", "end"}
         Access logs write when an answer is sent: with ``"end"`` the latency is taken off again.
-    latency_unit : {"ms", "s"}
-        Unit of ``latency``; stages and waits are in milliseconds.
+    latency_unit : {"ms", "s"}, optional
+        Unit of ``latency``; stages and waits are in milliseconds. Without it latencies are milliseconds, and such as
+        look like seconds are refused.
     """
 
     source: Source
@@ -125,13 +125,13 @@ class RequestSetup:
     answered: tuple[str, ...] = ("ok",)
     unanswered: tuple[str, ...] = ("timeout", "error")
     arrived_at_is: Literal["start", "end"] = "start"
-    latency_unit: Literal["ms", "s"] = "ms"
+    latency_unit: Literal["ms", "s"] | None = None
 
     def __post_init__(self) -> None:
-        if self.time_limit_ms < self.slo.threshold_ms:
+        if self.time_limit_ms <= self.slo.threshold_ms:
             raise ParameterError(
-                f"time_limit_ms is {self.time_limit_ms:g}, below the promised {self.slo.threshold_ms:g} ms. Give the "
-                "time after which nobody waits for an answer any more."
+                f"time_limit_ms is {self.time_limit_ms:g}, not above the promised {self.slo.threshold_ms:g} ms. Give "
+                "the time after which nobody waits for an answer any more."
             )
         if bool(self.environment) != (self.columns.environment is not None):
             raise ParameterError("environment and columns.environment go together: give both, or neither.")
@@ -175,9 +175,9 @@ class RequestLog:
         failures = list(schema_failures(kinds, _wanted(setup)))
         sound = {name: kind for name, kind in kinds.items() if name not in {f.column for f in failures}}
         engine.create_view("request_rows", _request_rows(setup, sound, beside))
-        failures += _no_rows_of_environment(setup, engine)
+        none = _no_rows_of_environment(setup, engine) if setup.columns.environment in sound else []
         checks = [check for check in _checks(setup) if check.column in sound]
-        failures += row_failures(engine, "request_rows", checks, id_name="request_id")
+        failures += none or row_failures(engine, "request_rows", checks, id_name="request_id")
         failures += [] if failures else _unit_failure(setup, engine)
         if failures:
             raise ContractError(setup.source.path, tuple(failures))
@@ -208,15 +208,15 @@ def _wanted(setup: RequestSetup) -> dict[str, tuple[str, ...]]:
         roles.endpoint: ("text",),
         roles.user: IDS,
         roles.case: IDS,
-        roles.decision: FLAGS,
+        roles.decision: (*FLAGS, "number"),
         roles.model_version: ("text",),
         roles.environment: ("text",),
         roles.waited: NUMBERS,
-        roles.was_shown: FLAGS,
+        roles.was_shown: (*FLAGS, "number"),
     }
     return {
         roles.id: IDS,
-        roles.arrived_at: INSTANTS,
+        roles.arrived_at: ("instant", "zoned_instant"),
         roles.latency: NUMBERS,
         **{name: kinds for name, kinds in optional.items() if name is not None},
         **dict.fromkeys(roles.stages, NUMBERS),
@@ -233,6 +233,9 @@ def _request_rows(setup: RequestSetup, kinds: Mapping[str, str], beside: Scoring
     def of_own_type(name: str | None) -> str:
         return of_type(name, "BIGINT" if kinds.get(name or "") == "integer" else "STRING")
 
+    def of_flag_type(name: str | None) -> str:
+        return of_type(name, "DOUBLE" if kinds.get(name or "") == "number" else "BIGINT")
+
     latency = of_type(roles.latency, "DOUBLE")
     columns = {
         "request_id": of_own_type(roles.id),
@@ -242,17 +245,18 @@ def _request_rows(setup: RequestSetup, kinds: Mapping[str, str], beside: Scoring
         "endpoint": of_type(roles.endpoint, "STRING"),
         "user_id": of_own_type(roles.user),
         "case_id": of_type(roles.case, beside.id_type),
-        "decision": of_type(roles.decision, "BIGINT"),
+        "written_case": of_type(roles.case, "STRING"),
+        "decision": of_flag_type(roles.decision),
         "model_version": of_type(roles.model_version, "STRING"),
         "waited_ms": of_type(roles.waited, "DOUBLE"),
-        "was_shown": of_type(roles.was_shown, "BIGINT"),
+        "was_shown": of_flag_type(roles.was_shown),
         **{f"s_{i}": of_type(name, "DOUBLE") for i, name in enumerate(roles.stages)},
         **{f"a_{i}": of_type(name, "STRING") for i, name in enumerate(roles.attributes)},
     }
     select = (
         "SELECT " + ", ".join(f"{sql} AS {name}" for name, sql in columns.items()) + " FROM requests_arriving"
     )
-    if roles.environment is None:
+    if roles.environment not in kinds:
         return select
     return f"{select} WHERE {of_type(roles.environment, 'STRING')} = {_text_literal(setup.environment)}"
 
@@ -297,11 +301,23 @@ def _checks(setup: RequestSetup) -> list[Check]:
         checks += _status_checks(setup, roles.status)
     if roles.endpoint is not None:
         checks += missing(roles.endpoint, "endpoint")
+    if roles.case is not None:
+        checks.append(_case_check(roles.case))
     if roles.decision is not None:
         checks.append(zero_or_one(roles.decision, "decision"))
     if roles.waited is not None and roles.was_shown is not None:
         checks += _wait_checks(roles.waited, roles.was_shown)
     return checks + _stage_checks(roles)
+
+
+def _case_check(column: str) -> Check:
+    return Check(
+        check="is no id of the log",
+        column=column,
+        bad="case_id IS NULL AND written_case IS NOT NULL",
+        value="written_case",
+        allowed="a whole number, as in the scoring log",
+    )
 
 
 def _status_checks(setup: RequestSetup, column: str) -> list[Check]:
@@ -359,6 +375,8 @@ def _stage_checks(roles: RequestColumns) -> list[Check]:
 
 def _unit_failure(setup: RequestSetup, engine: Engine) -> list[Failure]:
     """Refuse latencies that look like seconds: a thousandfold error is not to be guessed away."""
+    if setup.latency_unit is not None:
+        return []
     mean_log = "avg(CASE WHEN logged_latency_ms > 0 THEN ln(logged_latency_ms) END)"
     found = engine.query(f"SELECT exp({mean_log}) AS typical_ms FROM request_rows")["typical_ms"].iloc[0]
     typical_ms = float(found) if found is not None else float("nan")
@@ -371,7 +389,7 @@ def _unit_failure(setup: RequestSetup, engine: Engine) -> list[Failure]:
             n_rows=None,
             share=None,
             examples=(f"geometric mean {typical_ms:.3g}",),
-            allowed="milliseconds, or latency_unit: s in model.yaml",
+            allowed="milliseconds; or set latency_unit in model.yaml: s or ms",
         )
     ]
 
@@ -391,10 +409,10 @@ def _requests(setup: RequestSetup, engine: Engine, as_of: dt.date) -> str:
         "endpoint",
         "user_id",
         "case_id",
-        "decision",
+        "CAST(decision AS BIGINT) AS decision",
         "model_version",
         "waited_ms",
-        "was_shown",
+        "CAST(was_shown AS BIGINT) AS was_shown",
     ]
     named += [f"s_{i}" for i in range(len(roles.stages))] + [f"a_{i}" for i in range(len(roles.attributes))]
     inner = (
