@@ -5,17 +5,22 @@ The map, from what comes in to what goes out; imports point upwards only.
 errors, schema, records   the errors a user can meet; strict reading into frozen types; types as plain mappings
 windows, ranges           calendar months; closed intervals of numbers
 engine                    DuckDB inside the process, or Spark: the only module that knows one
-contract, scoring_log     checks compiled to one scan; a log that keeps its contract
+contract, scoring_log, request_log, ticket_table, kpi_table
+                          checks compiled to one scan; tables that keep their contracts
 aggregates                sums that analyses declare, read by one SQL text
 model_version             a version's name, threshold and training window
-bins, performance, calibration, rates, uncertainty
-                          measures: counts in, numbers and intervals out
-findings, kpis            a number against its ranges; business numbers as formulas
-monthly_health            one month of a log in, a health report out (its parts are the modules health_…,
+bins, performance, calibration, decision_value, uncertainty; response_time, slow_requests, subgroups, repeat_clicks,
+patience; rates, nowcast; tickets, ticket_audit, ticket_themes, ticket_wording
+                          measures of the model, of speed and people, of events by month, of texts: counts in, numbers
+                          and intervals out
+findings, baselines, kpis a number against its ranges; what is usual, and since when; business numbers
+monthly_health            one month of the logs in, a health report out (its parts are the modules health_…,
                           segments and same_rows)
 render                    a report in; sentences, tables, plots and a page out
 params, monitored         YAML files read strictly; a model under care
+ticket_sample             tickets for people to read and label
 artifacts, provenance, run, cli
                           files that a report leaves; where it comes from; the runner; the command line
-examples                  flight_claims, a real data set to try it on
+examples                  flight_claims, a real data set to try it on; claims_screening, a simulated claims desk (its
+                          parts are the modules desk_…)
 """

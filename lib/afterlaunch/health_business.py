@@ -137,6 +137,9 @@ def _value_totals(log: ScoringLog, values: DecisionValues, money: Amounts) -> tu
         Total(name="n", sql="count(*)"),
         exact_sum("value_if_alert", if_alert, digits=6),
         exact_sum("value_if_passed", if_passed, digits=6),
+        exact_sum(
+            "value_as_decided", f"CASE WHEN decision = 1 THEN {if_alert} ELSE {if_passed} END", digits=6
+        ),
     )
 
 
@@ -153,15 +156,24 @@ def _worth(
     n = int(by_cell["n"].sum())
     first = int(by_bin["score_bin"].min())
     by_day = _by_day_and_bin(by_bin, first)
-    curve = value_curve(*by_day.sum(axis=1))
-    # Bins that an alert threshold cuts through go to its side: at 40 bins a unit of log-odds nobody sees it.
+    curve = value_curve(*by_day.sum(axis=1)[:3])
+    cells = _cells(by_cell, n)
+    # The bin that the present threshold cuts through would count whole: what was decided is counted as it was.
+    present = ThresholdValue(
+        threshold=threshold,
+        value=sum(cell.value_per_1000 for cell in cells),
+        alert_share=sum(cell.n for cell in cells if cell.is_alert) / n,
+    )
     now = min(max(int(SCORE_GRID.index([threshold])[0]) - first, 0), curve.value.size - 1)
     best = int(curve.value.argmax())
+    best = best if PER * curve.value[best] / n > present.value else now
     scores = SCORE_GRID.lower(np.arange(first, first + curve.value.size))
 
     def at(place: int) -> ThresholdValue:
+        if place == now:
+            return present
         return ThresholdValue(
-            threshold=threshold if place == now else float(scores[place]),
+            threshold=float(scores[place]),
             value=PER * float(curve.value[place]) / n,
             alert_share=float(curve.alert_share[place]),
         )
@@ -172,20 +184,20 @@ def _worth(
         version=version,
         unit=unit,
         n=n,
-        cells=_cells(by_cell, n),
+        cells=cells,
         curve=tuple(at(place) for place in shown),
-        present=at(now),
+        present=present,
         best=at(best),
         gain=_gain(by_day, now, best, unit=unit, window=window, resampling=resampling),
     )
 
 
 def _by_day_and_bin(by_bin: pd.DataFrame, first: int) -> Floats:
-    """Return value if alert, value if passed and count, shape (3, days, bins)."""
+    """Return value if alert, value if passed, count and value as decided, shape (4, days, bins)."""
     days, day = np.unique(by_bin["day"].to_numpy(), return_inverse=True)
     place = by_bin["score_bin"].to_numpy(np.int64) - first
-    laid_out = np.zeros((3, len(days), int(place.max()) + 1))
-    for i, name in enumerate(("value_if_alert", "value_if_passed", "n")):
+    laid_out = np.zeros((4, len(days), int(place.max()) + 1))
+    for i, name in enumerate(("value_if_alert", "value_if_passed", "n", "value_as_decided")):
         laid_out[i, day, place] = by_bin[name].to_numpy(np.float64)
     return laid_out
 
@@ -217,8 +229,9 @@ def _gain(
     weights = block_weights(n_days, resampling.n_resamples, seed=resampling.seed).astype(np.float64)
 
     def difference(sums: Floats) -> Floats:
-        value = value_curve(*sums).value
-        return np.asarray(PER * (value[..., best] - value[..., now]) / sums[2].sum(axis=-1), dtype=np.float64)
+        decided = sums[3].sum(axis=-1)
+        other = decided if best == now else value_curve(*sums[:3]).value[..., best]
+        return np.asarray(PER * (other - decided) / sums[2].sum(axis=-1), dtype=np.float64)
 
     value = float(difference(by_day.sum(axis=1)))
     draws = difference(np.einsum("rd,kdb->krb", weights, by_day, optimize=True))

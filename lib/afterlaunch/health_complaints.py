@@ -339,7 +339,6 @@ def _section(
     month, flags = months[-1], counts.flags
     rows = counts.tickets[counts.tickets["month"] == month.window.label]
     to_count = month.n_decisions / PER
-    audits = (month.audit.flagged, month.audit.unflagged)
 
     def number(per_1000: float | None) -> float | None:
         return None if per_1000 is None or math.isnan(per_1000) else per_1000 * to_count
@@ -361,7 +360,7 @@ def _section(
         precision=None if math.isnan(flags.precision) else flags.precision,
         recall=None if math.isnan(flags.recall) else flags.recall,
         n_labelled=flags.n_labelled,
-        n_audited=sum(stratum.n_labelled for stratum in audits),
+        n_audited=int(rows["about_ai"].notna().sum()),
         audit_differs=correction.last.disagrees,
         times=times,
         themes=_themes(counts, month.window),
@@ -442,10 +441,10 @@ def _shared(counts: TicketCounts) -> Shared | None:
 
 def _explained(section: Complaints) -> tuple[Fact, ...]:
     facts: list[Fact] = []
-    if section.estimated is not None and section.n_outstanding:
-        facts.append(
-            Estimate(title="tickets still to come", value=section.n_outstanding, unit="count", decimals=0)
-        )
+    n_to_come = round(section.n_outstanding or 0.0)
+    if n_to_come:
+        tickets = "ticket" if n_to_come == 1 else "tickets"
+        facts.append(Estimate(title=f"{tickets} still to come", value=n_to_come, unit="count", decimals=0))
     if section.times is not None:
         facts.append(section.times)
     facts += _risen_themes(section)

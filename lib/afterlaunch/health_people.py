@@ -175,7 +175,7 @@ def _mixed(section: People) -> tuple[Fact, ...]:
 
 
 def _lost(section: People) -> tuple[Fact, ...]:
-    if section.n_lost is None or section.n_left is None:
+    if section.n_lost is None or not section.n_left:
         return ()
     return (
         Part(

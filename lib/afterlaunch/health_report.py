@@ -380,8 +380,8 @@ class Speed:
         Requests of the month.
     window_minutes, n_at_peak : int
         Length of a window, and the requests in the busiest ones, which together carry a twentieth of all.
-    elsewhere_p95_ms : float
-        p95 outside the busiest windows.
+    p95_at_peak_ms, elsewhere_p95_ms : float
+        p95 in the busiest windows and outside of them; nan where so few requests cannot show one.
     endpoints : tuple of EndpointSpeed
         The busiest first.
     hours : tuple of HourSpeed

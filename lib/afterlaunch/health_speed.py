@@ -94,10 +94,7 @@ def speed_rows(
     behind: dict[str, tuple[Fact, ...]] = {
         PEAK.code: (*slow, *_stage_gap(section)),
         WITHIN.code: (section.budget,),
-        ALL.code: (
-            Estimate(title="under peak load", value=section.p95_at_peak_ms / 1000, unit="s", decimals=2),
-            Estimate(title="at other times", value=section.elsewhere_p95_ms / 1000, unit="s", decimals=2),
-        ),
+        ALL.code: _by_load(section),
     }
     within = dataclasses.replace(WITHIN, title=f"Requests answered within {_seconds(section.threshold_ms)}")
     rows = []
@@ -111,6 +108,15 @@ def speed_rows(
         course = course_of(values, Yardstick(code=kind.code, policy=policy.usual_range, bounds=kind.bounds))
         rows.append(judged(kind, course, policy, behind=behind[kind.code]))
     return tuple(rows)
+
+
+def _by_load(section: Speed) -> tuple[Fact, ...]:
+    p95_ms = {"under peak load": section.p95_at_peak_ms, "at other times": section.elsewhere_p95_ms}
+    return tuple(
+        Estimate(title=title, value=value / 1000, unit="s", decimals=2)
+        for title, value in p95_ms.items()
+        if not math.isnan(value)
+    )
 
 
 def _seconds(milliseconds: float) -> str:
@@ -203,8 +209,10 @@ def speed_of(counts: RequestCounts, log: RequestLog) -> Speed:
 
 
 def _p95_ms(month: RequestMonth, by_bucket: Floats, time_limit_ms: float) -> float:
+    if why_no_quantile(int(by_bucket.sum()), 0.95):
+        return math.nan
     found = quantile_of_counts(by_bucket.sum(axis=0), 0.95, LATENCY_GRID, first_bucket=month.first_bucket)
-    return min(float(found), time_limit_ms) if by_bucket.sum() else math.nan
+    return min(float(found), time_limit_ms)
 
 
 def _budget(month: RequestMonth, detail: RequestDetail, target_share: float) -> BudgetUse:

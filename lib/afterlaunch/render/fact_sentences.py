@@ -21,9 +21,13 @@ from afterlaunch.health_report import (
 )
 from afterlaunch.render.grammar import counted
 from afterlaunch.render.numbers import NumberFormat, count, percent, plain
+from afterlaunch.slow_requests import NOT_MEASURED
 from afterlaunch.subgroups import Condition
 
 _MILLISECONDS = NumberFormat(unit="ms", decimals=0)
+# A budget of fewer requests than this is written with a digit after the point.
+_SMALL_BUDGET = 10
+_VERB_OF_ONE = {"are": "is", "were": "was", "have": "has"}
 
 
 def fact_in_words(fact: Fact) -> str:
@@ -44,12 +48,14 @@ def is_unusual(change: Change) -> bool:
 
 
 def change_in_words(change: Change) -> str:
-    """Write a number before and after."""
+    """Write a number before and after; one that looks the same stayed."""
     written = NumberFormat(unit=change.unit, decimals=change.decimals)
     says_its_unit = bool(written.long_unit) and change.title.endswith(written.long_unit)
     after = written.short(change.after) if says_its_unit else written.full(change.after)
     if math.isnan(change.before) or math.isnan(change.after):
         return f"{change.title} {after}"
+    if written.number(change.before) == written.number(change.after):
+        return f"{change.title} stayed at {after}"
     return f"{change.title} {written.short(change.before)} → {after}"
 
 
@@ -57,6 +63,8 @@ def shared_in_words(shared: Shared) -> str:
     """Say what events share, such as ``323 of the 484 slow requests came on Mondays, 09–11, with host scorer-07``."""
     found = shared.found
     where = ", ".join(_condition_in_words(condition) for condition in found.conditions)
+    if found.conditions[0].attribute == "hour":
+        where = f"at {where}"
     of_all = f"{percent(found.traffic_share, decimals=1)} of all {shared.rows}"
     return f"{count(found.n_events_inside)} of the {count(found.n_events)} {shared.events} came {where} ({of_all})"
 
@@ -67,8 +75,9 @@ def _condition_in_words(condition: Condition) -> str:
         return f"on {first}s"
     if condition.attribute == "hour":
         return f"{first}–{(int(last) + 1):02d}"
-    if condition.labels == ("yes",):
-        return f"with {condition.attribute}"
+    if condition.labels in {("yes",), ("no",)}:
+        have = "with" if condition.labels == ("yes",) else "without"
+        return f"{have} {words_of_column(condition.attribute)}"
     return f"with {words_of_column(condition.attribute)} {first if first == last else f'{first} to {last}'}"
 
 
@@ -83,23 +92,44 @@ def words_of_column(name: str) -> str:
     return name.removesuffix("_ms").replace("_", " ")
 
 
+def stage_in_words(stage: str) -> str:
+    """Name a stage; the time that no stage explains is one, too.
+
+    Examples
+    --------
+    >>> stage_in_words("model_ms"), stage_in_words("not measured")
+    ('model', 'the unmeasured rest')
+    """
+    return "the unmeasured rest" if stage == NOT_MEASURED else words_of_column(stage)
+
+
+def part_of_extra_time(share: float) -> str:
+    """Write a stage's share of the time that slow requests take longer; others may take less time in them."""
+    return percent(share) if share < 1 else "all"
+
+
 def stage_gap_in_words(gap: StageGap) -> str:
     """Say which stage holds the time that slow requests take longer."""
     slow, typical = _MILLISECONDS.short(gap.slow_ms), _MILLISECONDS.short(gap.typical_ms)
-    stage = words_of_column(gap.stage)
-    return (
-        f"in slow requests {stage} takes {slow} instead of {typical}, {percent(gap.share)} of the extra time"
-    )
+    stage, share = stage_in_words(gap.stage), part_of_extra_time(gap.share)
+    return f"in slow requests {stage} takes {slow} instead of {typical}, {share} of the extra time"
 
 
 def _part(part: Part) -> str:
     usual = "" if part.usual_share is None else f" (usually {percent(part.usual_share)})"
-    return f"{count(part.n)} of {count(part.n_of)} {part.noun} {part.title}{usual}"
+    title = _of_one(part.title) if part.n == 1 else part.title
+    return f"{count(part.n)} of {count(part.n_of)} {part.noun} {title}{usual}"
+
+
+def _of_one(title: str) -> str:
+    verb, space, rest = title.partition(" ")
+    return _VERB_OF_ONE.get(verb, verb) + space + rest
 
 
 def budget_in_words(use: BudgetUse) -> str:
     """Say how much of the error budget is used, and in how few hours half of it went."""
-    slow = f"{count(use.n_slow)} of {plain(use.n_allowed, decimals=0)}"
+    decimals = 1 if use.n_allowed < _SMALL_BUDGET and use.n_allowed % 1 else 0
+    slow = f"{count(use.n_slow)} of {plain(use.n_allowed, decimals=decimals)}"
     told = f"{percent(use.used_share)} of the error budget used ({slow})"
     if not use.n_slow:
         return told
@@ -120,7 +150,8 @@ def times_in_words(times: Times) -> str:
 
 def _detectable(found: Detectable) -> str:
     written = NumberFormat(unit=found.unit, decimals=found.decimals)
-    return f"a rise to {written.short(found.value)} (× {plain(found.times, decimals=1)}) would have shown, 4 times in 5"
+    times = f"{plain(found.times, decimals=1)} times the usual"
+    return f"a rise to {written.short(found.value)} ({times}) would have been seen 4 times in 5"
 
 
 def _worst_segment(worst: WorstSegment) -> str:

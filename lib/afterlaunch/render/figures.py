@@ -81,6 +81,17 @@ class Plot:
         return {"image/svg+xml": self.svg, "text/plain": self.alt}, {"image/svg+xml": {"alt": self.alt}}
 
 
+def shortened(name: str, length: int) -> str:
+    """Cut a name to the room beside an axis.
+
+    Examples
+    --------
+    >>> shortened("document reader", 9), shortened("model", 9)
+    ('document…', 'model')
+    """
+    return name if len(name) <= length else f"{name[: length - 1].rstrip()}…"
+
+
 @contextlib.contextmanager
 def blank_figure(*, height: float) -> Iterator[Figure]:
     """Give a figure to draw on in our style; what is drawn after the block has matplotlib's."""

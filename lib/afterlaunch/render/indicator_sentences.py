@@ -47,7 +47,7 @@ def reason(indicator: Indicator, report: HealthReport, *, named: bool) -> str:
     return f"{indicator.title + ' ' + moved_to if named else sentence(moved_to)}: {', '.join(beside)}."
 
 
-def in_short(indicator: Indicator) -> str:
+def in_short(indicator: Indicator, report: HealthReport) -> str:
     """Name an indicator with its number now, its usual range and its target, to be part of a sentence."""
     written = number_format(indicator)
     now, before = indicator.finding.measurement.value, indicator.previous
@@ -58,7 +58,8 @@ def in_short(indicator: Indicator) -> str:
     usual = indicator.usual_range
     beside = [f"usual range {written.usual(usual)}" if usual else "no usual range yet"]
     beside += [f"target {written.target(target)}"] if target else []
-    return f"{indicator.title} {verb} {written.full(now)} ({', '.join(beside)})"
+    now_of = f"{written.full(now)}{_of_earlier_month(indicator, report)}"
+    return f"{indicator.title} {verb} {now_of} ({', '.join(beside)})"
 
 
 def state_reason(indicator: Indicator, *, case_noun: str) -> str:
@@ -134,13 +135,21 @@ def months_of(indicator: Indicator, report: HealthReport) -> tuple[Window, Windo
 def _moved_to(indicator: Indicator, report: HealthReport) -> str:
     written = number_format(indicator)
     now, before = indicator.finding.measurement.value, indicator.previous
+    told = f"{written.full(now)}{_of_earlier_month(indicator, report)}"
     if before is None or not before.is_known:
-        return f"is at {written.full(now)}"
+        return f"is at {told}"
     previous, current = months_of(indicator, report)
     when = month_beside(previous, current)
     if written.number(before.value) == written.number(now):
-        return moved(written.full(now), written.full(now), rose=False, when=when)
-    return moved(written.short(before.value), written.full(now), rose=now > before.value, when=when)
+        return moved(told, told, rose=False, when=when)
+    return moved(written.short(before.value), told, rose=now > before.value, when=when)
+
+
+def _of_earlier_month(indicator: Indicator, report: HealthReport) -> str:
+    """Name the month of a number that is not about the report's own."""
+    if indicator.is_of(report.window):
+        return ""
+    return f" in {month_beside(report.judged_window, report.window)}"
 
 
 def _standing(indicator: Indicator) -> str:

@@ -29,6 +29,7 @@ from afterlaunch.render.figures import (
     SOFT,
     Plot,
     blank_figure,
+    shortened,
     show,
 )
 from afterlaunch.render.grammar import counted
@@ -57,6 +58,7 @@ __all__ = [
     "trend",
 ]
 
+MAX_NAME_LENGTH = 34
 _MARKERS = ("o", "s", "D", "^", "v", "P")
 _VERSION_COLOURS = (BLUE, PURPLE, GREEN, ORANGE, RED, INK)
 _STATE_COLOURS = {Severity.ACT: RED, Severity.WATCH: ORANGE, Severity.OK: GREEN, Severity.UNKNOWN: SOFT}
@@ -441,9 +443,8 @@ def _draw_forest(axes: Axes, rows: Sequence[Segment], *, n_lines: int) -> None:
 
 
 def _segment_name(row: Segment) -> str:
-    return textwrap.shorten(
-        f"{row.column}: {row.value}{' ◆ worse' if row.is_worse else ''}", 34, placeholder="…"
-    )
+    worse = " ◆ worse" if row.is_worse else ""
+    return shortened(f"{row.column}: {row.value}", MAX_NAME_LENGTH - len(worse)) + worse
 
 
 def _forest_label(written: NumberFormat, row: Segment) -> str:

@@ -289,12 +289,19 @@ def model_against_business(report: HealthReport) -> Text:
             "needs both of them, this month and last month."
         )
     month = month_beside(report.judged_window.previous(), report.judged_window)
-    told = f"{_change_in_words(pair.model, month)}; {_change_in_words(pair.kpi, month)}."
+    told = f"{_change_in_words(pair.model, month)}; {_change_in_words(pair.kpi, month)}{_both_of(report)}."
     if is_contradiction(pair):
         return Text(f"{contradiction(pair)}: {told} {_SIGNALS[pair.signal]}")
     if pair.model_step is pair.kpi_step and _visibly_moved(pair.model) and _visibly_moved(pair.kpi):
         return Text(f"Model and business tell the same story, both got {pair.kpi_step.value}: {told}")
     return Text(f"Model and business do not contradict each other: {told}")
+
+
+def _both_of(report: HealthReport) -> str:
+    """Name the month in which model and business are held against each other, where it is an earlier one."""
+    if report.judged_window == report.window:
+        return ""
+    return f", both in {report.judged_window.title}, the last month with complete outcomes"
 
 
 def is_contradiction(pair: ModelAgainstBusiness) -> bool:

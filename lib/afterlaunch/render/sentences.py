@@ -117,7 +117,9 @@ def verdict_story(report: HealthReport) -> str:
         calm = "Nothing that was measured left its usual range for the worse or missed a target."
         return f"{calm} {beside}".strip()
     worst = [row for row in report.indicators if row.severity is severity]
-    named = "; ".join(within_sentence(in_short(row), i) for i, row in enumerate(worst[:MAX_NAMED_IN_STORY]))
+    named = "; ".join(
+        within_sentence(in_short(row, report), i) for i, row in enumerate(worst[:MAX_NAMED_IN_STORY])
+    )
     n_more = len(worst) - MAX_NAMED_IN_STORY
     more = f"; and {n_more} more in the table" if n_more > 0 else ""
     return f"{named}{more}. {beside}".strip()
@@ -299,8 +301,9 @@ def _left_out_months(report: HealthReport) -> str:
     one = len(labels) == 1
     why = "it holds rows" if one else "they hold rows"
     why += " that a version was trained on, or lies" if one else " that a version was trained on, or lie"
+    why += " outside of the months that usual ranges are learnt from"
     whether = f"Whether {months_in_words(labels)} {'was' if one else 'were'} as usual"
-    return f"{whether}: no usual range rests on {'it' if one else 'them'}, because {why} too far back."
+    return f"{whether}: no usual range rests on {'it' if one else 'them'}, because {why}."
 
 
 def _other_versions(report: HealthReport) -> str:

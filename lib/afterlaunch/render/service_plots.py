@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from afterlaunch.health_report import DecisionWorth, HealthReport, Speed
 from afterlaunch.render import service_sentences as sections
-from afterlaunch.render.fact_sentences import words_of_column
-from afterlaunch.render.figures import BLUE, INK, ORANGE, RED, SOFT, Plot, blank_figure, show
+from afterlaunch.render.fact_sentences import stage_in_words
+from afterlaunch.render.figures import BLUE, INK, ORANGE, RED, SOFT, Plot, blank_figure, shortened, show
 from afterlaunch.render.markup import Text
 from afterlaunch.render.numbers import NumberFormat, percent, plain
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MILLISECONDS = NumberFormat(unit="ms", decimals=0)
+MAX_NAME_LENGTH = 34
 
 
 def stages(report: HealthReport) -> Plot | Text:
@@ -28,7 +29,7 @@ def stages(report: HealthReport) -> Plot | Text:
         title = sections.speed_title(report)
         axes.set_title(title, loc="left", fontsize=11, fontweight="bold", color=INK)
         told = "; ".join(
-            f"{words_of_column(stage.stage)} {_MILLISECONDS.short(stage.typical_ms)} and "
+            f"{stage_in_words(stage.stage)} {_MILLISECONDS.short(stage.typical_ms)} and "
             f"{_MILLISECONDS.short(stage.slow_ms)}"
             for stage in found.stages
         )
@@ -36,7 +37,7 @@ def stages(report: HealthReport) -> Plot | Text:
 
 
 def _draw_stages(axes: Axes, found: Speed) -> None:
-    names = [words_of_column(stage.stage) for stage in found.stages]
+    names = [shortened(stage_in_words(stage.stage), MAX_NAME_LENGTH) for stage in found.stages]
     places = range(len(names))
     typical, slow = [s.typical_ms for s in found.stages], [s.slow_ms for s in found.stages]
     axes.hlines(places, typical, slow, color=SOFT, linewidth=1.4, zorder=1)
@@ -62,6 +63,7 @@ def _draw_stages(axes: Axes, found: Speed) -> None:
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xlim(left=0)
     axes.set_xlabel("mean time, ms")
+    axes.xaxis.set_major_formatter(lambda value, _: plain(value, decimals=0))
     axes.grid(axis="x")
     axes.tick_params(length=0)
     axes.spines["left"].set_visible(False)
@@ -79,7 +81,8 @@ def decision_worth(report: HealthReport) -> Plot | Text:
         return Text("There is no curve of values to plot.")
     with blank_figure(height=3.4) as figure:
         axes = figure.subplots()
-        _draw_worth(axes, found)
+        month = sections.month_of_worth(report)
+        _draw_worth(axes, found, month)
         axes.set_ylabel(f"{found.unit} per 1,000 {report.case_noun}")
         title = sections.decision_worth_title(report)
         axes.set_title(title, loc="left", fontsize=11, fontweight="bold", color=INK)
@@ -87,14 +90,14 @@ def decision_worth(report: HealthReport) -> Plot | Text:
         ends = "; ".join(
             f"{name}, threshold {plain(point.threshold, decimals=2)}: {written.full(point.value)} at "
             f"{percent(point.alert_share, decimals=1)} alerts"
-            for name, point in (("present", found.present), ("best of this month", found.best))
+            for name, point in (("present", found.present), (f"best of {month}", found.best))
         )
         return show(figure, alt=f"{title}. {ends}.")
 
 
-def _draw_worth(axes: Axes, found: DecisionWorth) -> None:
+def _draw_worth(axes: Axes, found: DecisionWorth, month: str) -> None:
     axes.plot([p.alert_share for p in found.curve], [p.value for p in found.curve], color=BLUE, linewidth=1.8)
-    marks = ((found.present, "o", ORANGE, "present threshold"), (found.best, "^", RED, "best of this month"))
+    marks = ((found.present, "o", ORANGE, "present threshold"), (found.best, "^", RED, f"best of {month}"))
     for point, marker, colour, label in marks:
         axes.scatter(
             [point.alert_share],

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import math
+
 from afterlaunch.health_report import Complaints, DecisionWorth, HealthReport, MeanSplit, People, Speed
+from afterlaunch.health_speed import MIN_SLOW
 from afterlaunch.render.fact_sentences import (
     budget_in_words,
+    part_of_extra_time,
     shared_in_words,
+    stage_in_words,
     times_in_words,
-    words_of_column,
 )
 from afterlaunch.render.grammar import cases, counted, listed, month_beside, sentence
 from afterlaunch.render.markup import Text
-from afterlaunch.render.numbers import NumberFormat, count, percent, plain
+from afterlaunch.render.numbers import NumberFormat, bare_reason, count, percent, plain
 
 SECONDS = NumberFormat(unit="s", decimals=2)
 MILLISECONDS = NumberFormat(unit="ms", decimals=0)
-# A busiest hour that is slower than the rest by less than this part is not slower because it is busy.
-LOAD_EFFECT = 1.25
+# A threshold that loses less than this part of what the best one brings is about as good.
+AS_GOOD_SHARE = 0.02
+# A counted p95 is known to a bucket's width: so near to the time limit, it is the limit.
+AT_LIMIT_SHARE = 0.99
 
 
 def speed(report: HealthReport) -> Text:
@@ -38,19 +44,31 @@ def _not_measured(report: HealthReport, prefix: str) -> str:
 
 
 def _under_load(found: Speed) -> str:
+    if math.isnan(found.p95_at_peak_ms):
+        too_few = "which are too few to say how long 95 % of them take under peak load"
+        return (
+            f"The busiest windows hold {count(found.n_at_peak)} of {cases(found.n, 'requests')}, {too_few}."
+        )
     length = counted(found.window_minutes, "minute")
-    peak = f"Under peak load 95 % of the requests were answered within {_seconds(found.p95_at_peak_ms)}"
-    elsewhere = f"at other times within {_seconds(found.elsewhere_p95_ms)}"
     windows = (
         f"the busiest windows of {length}, which together carry a twentieth of the {count(found.n)} requests"
     )
-    return f"{peak} ({windows}), {elsewhere}."
+    peak = f"Under peak load {_answered(found, found.p95_at_peak_ms, of_requests=' of the requests')} ({windows})"
+    if math.isnan(found.elsewhere_p95_ms):
+        return f"{peak}."
+    return f"{peak}, at other times {_answered(found, found.elsewhere_p95_ms)}."
+
+
+def _answered(found: Speed, p95_ms: float, *, of_requests: str = "") -> str:
+    """Say within which time most requests were answered; a p95 at the time limit means that too many never were."""
+    if p95_ms >= AT_LIMIT_SHARE * found.time_limit_ms:
+        return f"more than 5 %{of_requests} got no answer within {promised(found.time_limit_ms)}"
+    return f"95 %{of_requests} were answered within {_seconds(p95_ms)}"
 
 
 def _late(found: Speed) -> str:
-    late = (
-        f"{cases(found.n_slow, 'requests')} took longer than {_seconds(found.threshold_ms)} or got no answer"
-    )
+    slow = cases(found.n_slow, "requests") if found.n_slow else "no request"
+    late = f"{slow} took longer than {promised(found.threshold_ms)} or got no answer"
     unanswered = f" ({count(found.n_unanswered)} got none)" if found.n_unanswered else ""
     return sentence(f"{late}{unanswered}: {budget_in_words(found.budget)}.")
 
@@ -59,16 +77,19 @@ def _slow(found: Speed) -> str:
     parts = []
     if found.shared is not None:
         parts.append(sentence(f"{shared_in_words(found.shared)}."))
-    elif found.n_slow:
+    elif found.n_slow >= MIN_SLOW:
         parts.append("Slow requests share no weekday, hour or other attribute by more than chance.")
+    elif found.n_slow:
+        parts.append("Too few requests were slow to say what they share.")
     if found.stages:
         extra = [(stage.slow_ms - stage.typical_ms, stage) for stage in found.stages]
         most, stage = max(extra, key=lambda pair: pair[0])
         total = sum(gap for gap, _ in extra)
         if total > 0:
+            of_that = f"{MILLISECONDS.short(most)} of that" if most < total else "all of that"
             parts.append(
                 f"Slow answers take {MILLISECONDS.short(total)} more than typical ones; "
-                f"{MILLISECONDS.short(most)} of that is {words_of_column(stage.stage)}."
+                f"{of_that} is {stage_in_words(stage.stage)}."
             )
     return " ".join(parts)
 
@@ -80,13 +101,27 @@ def _mean_moved(split: MeanSplit | None, report: HealthReport) -> str:
     moved = (
         f"went from {MILLISECONDS.short(split.before_ms)} in {month} to {MILLISECONDS.short(split.after_ms)}"
     )
+    if MILLISECONDS.number(split.mix_ms) == "0":
+        return f"The mean latency of answered requests {moved}."
     mix, within = MILLISECONDS.signed(split.mix_ms), MILLISECONDS.signed(split.within_ms)
-    told = f"{within} because endpoints took another time, {mix} because others were asked"
+    became = "slower" if split.within_ms > 0 else "faster"
+    told = f"{within} because endpoints became {became}, {mix} because other endpoints were asked"
     return f"The mean latency of answered requests {moved}: {told}."
 
 
 def _seconds(milliseconds: float) -> str:
     return SECONDS.short(milliseconds / 1000)
+
+
+def promised(milliseconds: float) -> str:
+    """Write a time that somebody has set, with no more digits than it has.
+
+    Examples
+    --------
+    >>> promised(1000.0), promised(1500.0), promised(300.0)
+    ('1 s', '1.5 s', '0.3 s')
+    """
+    return f"{milliseconds / 1000:g} s"
 
 
 def speed_title(report: HealthReport) -> str:
@@ -99,8 +134,8 @@ def speed_title(report: HealthReport) -> str:
     total = sum(gaps.values())
     if total <= 0:
         return "No stage takes longer in slow requests"
-    share = percent(gaps[worst] / total)
-    return f"{sentence(words_of_column(worst))} holds {share} of the time that slow answers take longer"
+    share = part_of_extra_time(gaps[worst] / total)
+    return f"{sentence(stage_in_words(worst))} holds {share} of the time that slow answers take longer"
 
 
 def people(report: HealthReport) -> Text:
@@ -115,10 +150,17 @@ def people(report: HealthReport) -> Text:
 def _repeats(found: People) -> str:
     if found.n_groups is None or found.n_extra is None or found.n_retries is None:
         return "Repeat clicks are not known: the request log does not say who asked about which case."
+    retries = (
+        f"; {cases(found.n_retries, 'transport retries')} {'is' if found.n_retries == 1 else 'are'} not among them"
+        if found.n_retries
+        else ""
+    )
+    if not found.n_groups:
+        return f"Nobody clicked again on the same case within 10 s{retries}."
+    times = "once" if found.n_groups == 1 else f"{count(found.n_groups)} times"
     told = (
-        f"{cases(found.n_groups, 'times')} somebody clicked again on the same case within 10 s, "
-        f"{cases(found.n_extra, 'clicks')} more than needed; {cases(found.n_retries, 'transport retries')} "
-        f"{'is' if found.n_retries == 1 else 'are'} not among them."
+        f"{sentence(times)} somebody clicked again on the same case within 10 s, "
+        f"{cases(found.n_extra, 'clicks')} more than needed{retries}."
     )
     if found.after_slow_share is None or found.after_fast_share is None:
         return told
@@ -128,7 +170,7 @@ def _repeats(found: People) -> str:
 
 def _two_answers(found: People) -> str:
     n = found.n_inconsistent
-    if n is None:
+    if n is None or not found.n_groups:
         return ""
     if not n:
         return "Nobody got two different answers."
@@ -137,29 +179,39 @@ def _two_answers(found: People) -> str:
         return f"{told}."
     same = n - found.n_mixed
     if not found.n_mixed:
-        return f"{told}, always from the same version: its inputs had changed, or it does not always answer alike."
+        always = "" if n == 1 else "always "
+        why = "its inputs had changed, or it does not always answer alike"
+        return f"{told}, {always}from one and the same version: {why}."
+    if not same:
+        return f"{told}, {'' if n == 1 else 'each time '}because different versions answered."
     mixed = f"{count(found.n_mixed)} because different versions answered"
-    return f"{told}, {mixed}{f', {count(same)} from one and the same version' if same else ''}."
+    return f"{told}, {mixed}, {count(same)} from one and the same version."
 
 
 def _left(found: People, report: HealthReport) -> str:
     if found.n_left is None or found.n_lost is None:
         return "Who left before the answer is not known: the request log has no waits."
-    threshold = _seconds(report.speed.threshold_ms) if report.speed else "the promised time"
-    return (
-        f"{cases(found.n_left, 'answers')} nobody saw; for {count(found.n_lost)} of them people had waited longer than "
-        f"{threshold}: those suggestions were lost to waiting."
-    )
+    if not found.n_left:
+        return "Every answer was seen."
+    threshold = promised(report.speed.threshold_ms) if report.speed else "the promised time"
+    unseen = f"{cases(found.n_left, 'answers')} nobody saw"
+    if not found.n_lost:
+        return f"{unseen}; in no case had people waited longer than {threshold}, so none was lost to waiting."
+    lost = "that suggestion was" if found.n_lost == 1 else "those suggestions were"
+    of_them = f"for {count(found.n_lost)} of them people" if found.n_left > 1 else "people"
+    return f"{unseen}; {of_them} had waited longer than {threshold}: {lost} lost to waiting."
 
 
 def _patience(found: People) -> str:
     if not found.patience:
         return ""
-    points = listed(
-        f"{percent(point.left_share, decimals=1)} by {plain(point.wait_ms / 1000, decimals=0)} s"
-        for point in found.patience
+    first, *others = (
+        (percent(point.left_share, decimals=1), promised(point.wait_ms)) for point in found.patience
     )
-    return f"Had no answer come before, {points} would have left."
+    points = listed(
+        [f"{first[0]} would have left by {first[1]}", *(f"{left} by {by}" for left, by in others)]
+    )
+    return f"Had no answer come before, {points}."
 
 
 def complaints(report: HealthReport) -> Text:
@@ -167,15 +219,17 @@ def complaints(report: HealthReport) -> Text:
     found = report.complaints
     if found is None:
         return Text(_not_measured(report, "complaints."))
-    parts = (_flagged(found, report), _estimated(found), _audit(found))
+    if not found.n_tickets:
+        return Text(f"No ticket is about {report.case_noun} of {report.window.title}.")
+    parts = (_flagged(found, report), _estimated(found, report), _audit(found))
     return Text(" ".join(part for part in parts if part))
 
 
 def _flagged(found: Complaints, report: HealthReport) -> str:
-    tickets = (
-        f"{count(found.n_flagged)} of the {cases(found.n_tickets, 'tickets')} about {report.case_noun} of "
-    )
-    tickets += f"{report.window.title} are flagged as being about the AI"
+    n, month = found.n_flagged, report.window.title
+    all_tickets = f"of the {cases(found.n_tickets, 'tickets')} about {report.case_noun} of {month}"
+    are = "is" if n <= 1 else "are"
+    tickets = f"{count(n) if n else 'None'} {all_tickets} {are} flagged as being about the AI"
     if found.method == "rules":
         return f"{tickets}, by words alone: {found.method_reason}."
     learned = f"by a classifier that learned from {count(found.n_labelled)} labelled tickets"
@@ -185,31 +239,45 @@ def _flagged(found: Complaints, report: HealthReport) -> str:
     return f"{tickets}, {learned} ({checked} and it found {percent(found.recall)} of all)."
 
 
-def _estimated(found: Complaints) -> str:
+def _estimated(found: Complaints, report: HealthReport) -> str:
     if found.estimated is None:
-        return "How many there really are is not known."
+        rows = [row.finding.measurement for row in report.indicators if row.code.startswith("complaints.")]
+        why = f": {bare_reason(rows[0])}" if rows and rows[0].reason else ""
+        return f"How many there really are is not known{why}."
     interval = ""
     if found.ci_lower is not None and found.ci_upper is not None:
         lower, upper = (plain(end, decimals=0) for end in (found.ci_lower, found.ci_upper))
         interval = f" (95 % interval {lower} to {upper})"
     about = plain(found.estimated, decimals=0)
-    told = f"Corrected by what people found when they read a sample, that is about {about}{interval}"
+    told = (
+        f"Corrected by what people found when they read a sample, that is about {about}{interval}"
+        if found.n_labelled
+        else f"Nobody has read and labelled a sample, so the flags are taken for right: about {about}{interval}"
+    )
     extra = []
-    if found.n_outstanding:
-        extra.append(f"{plain(found.n_outstanding, decimals=0)} that are still to come")
+    n_to_come = round(found.n_outstanding or 0)
+    if n_to_come:
+        extra.append(f"{count(n_to_come)} that {'is' if n_to_come == 1 else 'are'} still to come")
     if found.n_unjoined:
         extra.append(f"the {percent(1 - found.joined_share)} of all tickets that name no case")
     told += f", including {listed(extra)}." if extra else "."
-    return f"{told} {sentence(times_in_words(found.times))}." if found.times else told
+    return f"{told} That is {times_in_words(found.times)}." if found.times else told
 
 
 def _audit(found: Complaints) -> str:
+    if not found.n_labelled:
+        return ""
     if not found.n_audited:
         return "No ticket of this month has been read and labelled: the correction rests on earlier months."
-    read = f"The {cases(found.n_audited, 'tickets')} of this month that people labelled"
+    is_one = found.n_audited == 1
+    read = f"The {'one ticket' if is_one else cases(found.n_audited, 'tickets')} of this month that people labelled"
     if found.audit_differs:
-        return f"{read} differ from earlier ones beyond chance: words have changed, so only this month's labels count."
-    return f"{read} agree with those of earlier months."
+        differ = "differs" if is_one else "differ"
+        why = "words have changed, so only this month's labels count"
+        return f"{read} {differ} from earlier ones beyond chance: {why}."
+    if found.n_audited >= found.n_labelled:
+        return f"{read} {'is' if is_one else 'are'} the first: no earlier month has any to compare with."
+    return f"{read} {'agrees' if is_one else 'agree'} with those of earlier months."
 
 
 def decision_worth(report: HealthReport) -> Text:
@@ -220,21 +288,30 @@ def decision_worth(report: HealthReport) -> Text:
             "What decisions are worth is not known: no values are configured, or no outcome is known yet."
         )
     written = NumberFormat(unit=found.unit, decimals=0)
+    judged = report.judged_window
+    is_earlier = judged != report.window
+    earlier = f" in {judged.title}, the last month with complete outcomes," if is_earlier else ""
     present = (
-        f"At the threshold of {plain(found.present.threshold, decimals=2)} the decisions of {found.version} were worth "
-        f"{written.full(found.present.value)} per 1,000 {report.case_noun}."
+        f"At the threshold of {plain(found.present.threshold, decimals=2)} the decisions of {found.version}{earlier} "
+        f"were worth {written.full(found.present.value)} per 1,000 {report.case_noun}."
     )
-    return Text(f"{present} {_best_threshold(found, written)}")
+    month = "that month" if is_earlier else "this month"
+    return Text(f"{present} {_best_threshold(found, written, month)}")
 
 
-def _best_threshold(found: DecisionWorth, written: NumberFormat) -> str:
+def month_of_worth(report: HealthReport) -> str:
+    """Name the month whose decisions are valued: this one, or an earlier one with complete outcomes."""
+    return "this month" if report.judged_window == report.window else report.judged_window.title
+
+
+def _best_threshold(found: DecisionWorth, written: NumberFormat, month: str) -> str:
     gain, best = found.gain, found.best
     if gain.value <= 0 or best.threshold == found.present.threshold:
         return "No other threshold would have been worth more."
     interval = written.interval(gain.ci_lower, gain.ci_upper)
     beside = f"95 % interval {interval}; " if interval else ""
     told = (
-        f"The best one for this month, {plain(best.threshold, decimals=2)}, would have brought "
+        f"The best one for {month}, {plain(best.threshold, decimals=2)}, would have brought "
         f"{written.full(gain.value)} more ({beside}{percent(best.alert_share, decimals=1)} alerts)"
     )
     return f"{told}: it was chosen and measured on the same month, which flatters it."
@@ -245,9 +322,9 @@ def decision_worth_title(report: HealthReport) -> str:
     found = report.decision_worth
     if found is None:
         return "No values of decisions"
-    best = abs(found.best.value)
     loss = found.best.value - found.present.value
-    if best and loss / best < 0.02:
+    if loss <= AS_GOOD_SHARE * abs(found.best.value):
         return "The present threshold is about as good as any"
     way = "lower" if found.best.threshold < found.present.threshold else "higher"
-    return f"A {way} threshold would have been worth more this month"
+    month = month_of_worth(report)
+    return f"A {way} threshold would have been worth more {month if month == 'this month' else f'in {month}'}"

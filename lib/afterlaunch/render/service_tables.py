@@ -15,6 +15,7 @@ from afterlaunch.render.cells import head_row, number_cell, number_head, table
 from afterlaunch.render.grammar import cases, sentence
 from afterlaunch.render.markup import Markup, element, joined, typeset
 from afterlaunch.render.numbers import NumberFormat, count, percent, plain
+from afterlaunch.render.service_sentences import promised
 
 _MILLISECONDS = NumberFormat(unit="ms", decimals=0)
 
@@ -34,8 +35,8 @@ def speed(report: HealthReport) -> Markup:
         number_head("In time"),
     )
     note = (
-        "A request without an answer counts with the time limit of "
-        f"{plain(found.time_limit_ms / 1000, decimals=0)} s. A quantile that so few requests cannot show is left out."
+        f"A request without an answer counts with the time limit of {promised(found.time_limit_ms)}; in time is within "
+        f"{promised(found.threshold_ms)}. Too few: so few requests cannot show that quantile."
     )
     rows = (_endpoint_row(row) for row in found.endpoints)
     return joined(
@@ -172,7 +173,10 @@ def decision_worth(report: HealthReport) -> Markup:
             element("td", element("strong", written.number(total)), class_="al-number"),
         )
     )
-    caption = f"What {cases(found.n, report.case_noun)} with a known outcome were worth"
+    judged = cases(found.n, report.case_noun)
+    caption = (
+        f"What the decisions about {judged} of {report.judged_window.title} with a known outcome were worth"
+    )
     return table(head, [element("tbody", *rows)], caption=caption, note="Scored by " + found.version + ".")
 
 
@@ -185,11 +189,11 @@ _CELL_TITLES = {
 
 
 def _cell_row(cell: DecisionCell, written: NumberFormat) -> Markup:
-    each = cell.value_per_1000 / cell.n_per_1000 if cell.n_per_1000 else 0.0
+    each = written.number(cell.value_per_1000 / cell.n_per_1000) if cell.n_per_1000 else "–"
     return element(
         "tr",
         element("th", typeset(_CELL_TITLES[cell.is_alert, cell.is_positive]), scope="row"),
         number_cell(plain(cell.n_per_1000, decimals=1)),
-        number_cell(written.number(each)),
+        number_cell(each),
         number_cell(written.number(cell.value_per_1000)),
     )
