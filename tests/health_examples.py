@@ -9,24 +9,47 @@ import math
 from afterlaunch.findings import Direction, Finding, Measurement, Severity, Threshold, Verdict
 from afterlaunch.health_report import (
     Area,
+    BudgetUse,
     Calibration,
     CalibrationBin,
     Change,
     Comparison,
+    Complaints,
+    DecisionCell,
+    DecisionWorth,
+    Detectable,
+    EndpointSpeed,
+    Estimate,
     HealthReport,
+    HourSpeed,
     Indicator,
     Limits,
+    MeanSplit,
     ModelAgainstBusiness,
     MonthPoint,
+    Part,
+    PatiencePoint,
+    People,
     QualityCheck,
     SameRows,
     Segment,
     Segments,
+    Shared,
+    Speed,
+    StageGap,
+    StageTime,
     Step,
+    ThresholdValue,
+    TicketRisk,
+    TicketTheme,
+    Times,
     VersionUse,
+    WorstSegment,
 )
 from afterlaunch.ranges import Range
 from afterlaunch.rates import UsualRange
+from afterlaunch.slow_requests import NOT_MEASURED
+from afterlaunch.subgroups import Condition, SharedBy
 from afterlaunch.windows import Window
 
 NAN = math.nan
@@ -36,6 +59,9 @@ HOSTILE_TAG = "<script>alert(1)</script>"
 HOSTILE_IMAGE = "<img src=x onerror=alert(2)>"
 HOSTILE_FORMULA = "=1+1"
 HOSTILE_MARKDOWN = "**bold** | [x](javascript:alert(3))"
+HOSTILE_MATH = "$x$ and $\\frac$"
+HOSTILE_LENGTH = "no end " * 40 + "w" * 120
+RIGHT_TO_LEFT = "התשובה איטית מדי"
 
 
 def known(name, value, *, unit="score", n=26_903, half=None):
@@ -88,7 +114,7 @@ def indicator(area, code, title, values, *, bounds, target=None, window, **optio
     """An indicator whose last two values are last month's and this month's.
 
     ``options``: ``unit``, ``half`` (of intervals), ``decimals``, ``direction``, ``behind``, ``question``,
-    ``owner``, ``versions``.
+    ``owner``, ``versions``, ``n_training`` (months before the values).
     """
     unit, half = options.get("unit", "score"), options.get("half", 0.012)
     usual_range = usual(*bounds, n_months=len(values) - 1) if bounds else None
@@ -108,7 +134,13 @@ def indicator(area, code, title, values, *, bounds, target=None, window, **optio
         previous=known(name, values[-2], unit=unit, half=half) if len(values) > 1 else None,
         usual_range=usual_range,
         usual_range_reason="" if bounds else "a usual range needs at least 4 earlier months, and there are 2",
-        history=months_until(window, values, half=half, versions=options.get("versions", ("v1",))),
+        history=months_until(
+            window,
+            values,
+            half=half,
+            versions=options.get("versions", ("v1",)),
+            n_training=options.get("n_training", 3),
+        ),
         behind=options.get("behind", ()),
         decimals=options.get("decimals", 3),
         question=options.get("question", ""),
@@ -619,6 +651,437 @@ def version_change():
     )
 
 
+SLOW_ON_MONDAYS = Shared(
+    events="slow requests",
+    rows="requests",
+    found=SharedBy(
+        conditions=(
+            Condition(attribute="weekday", labels=("Monday",)),
+            Condition(attribute="hour", labels=("09", "10")),
+            Condition(attribute="host", labels=("scorer-07",)),
+        ),
+        n_events_inside=388,
+        n_events=545,
+        n_inside=348,
+        n=26_739,
+    ),
+)
+TOLD_AFTER_ALERTS = Shared(
+    events="tickets about the AI",
+    rows="cases",
+    found=SharedBy(
+        conditions=(Condition(attribute="an alert", labels=("yes",)),),
+        n_events_inside=21,
+        n_events=43,
+        n_inside=1_981,
+        n=20_425,
+    ),
+)
+SPEED = Speed(
+    threshold_ms=1_000.0,
+    target_share=0.95,
+    time_limit_ms=10_000.0,
+    n=26_739,
+    n_slow=545,
+    n_unanswered=52,
+    window_minutes=15,
+    n_at_peak=1_352,
+    p95_at_peak_ms=2_410.0,
+    elsewhere_p95_ms=670.0,
+    budget=BudgetUse(
+        n_slow=545, n_allowed=1_336.95, used_share=0.4076, n_hours=5, n_hours_all=744, n_held=279
+    ),
+    endpoints=(
+        EndpointSpeed(
+            endpoint="score",
+            n=24_880,
+            n_unanswered=52,
+            within_share=0.9786,
+            p50_ms=441.0,
+            p95_ms=702.0,
+            p99_ms=2_655.0,
+        ),
+        EndpointSpeed(
+            endpoint="document",
+            n=1_742,
+            n_unanswered=0,
+            within_share=0.9937,
+            p50_ms=612.0,
+            p95_ms=880.0,
+            p99_ms=1_210.0,
+        ),
+        EndpointSpeed(
+            endpoint="similar",
+            n=117,
+            n_unanswered=0,
+            within_share=0.9829,
+            p50_ms=390.0,
+            p95_ms=640.0,
+            p99_ms=None,
+        ),
+    ),
+    hours=(
+        HourSpeed(endpoint="score", hour=9, n=2_911, p95_ms=2_388.0),
+        HourSpeed(endpoint="score", hour=14, n=2_204, p95_ms=695.0),
+        HourSpeed(endpoint="document", hour=9, n=214, p95_ms=1_000.0),
+    ),
+    stages=(
+        StageTime(stage="queue_ms", typical_ms=33.0, slow_ms=120.0),
+        StageTime(stage="feature_fetch_ms", typical_ms=188.0, slow_ms=1_714.0),
+        StageTime(stage="model_ms", typical_ms=83.0, slow_ms=86.0),
+        StageTime(stage=NOT_MEASURED, typical_ms=137.0, slow_ms=139.0),
+    ),
+    n_typical=5_338,
+    n_slow_answered=493,
+    mean_split=MeanSplit(before_ms=443.0, after_ms=468.0, mix_ms=-1.4, within_ms=26.4),
+    shared=SLOW_ON_MONDAYS,
+)
+PEOPLE = People(
+    n_clicks=26_607,
+    n_groups=311,
+    n_extra=324,
+    n_retries=132,
+    n_inconsistent=12,
+    n_mixed=9,
+    after_slow_share=0.233,
+    after_fast_share=0.0081,
+    n_left=403,
+    n_lost=99,
+    patience=(
+        PatiencePoint(wait_ms=1_000.0, left_share=0.036),
+        PatiencePoint(wait_ms=2_000.0, left_share=0.118),
+        PatiencePoint(wait_ms=5_000.0, left_share=0.4071),
+    ),
+)
+COMPLAINTS = Complaints(
+    n_tickets=418,
+    n_flagged=43,
+    estimated=59.4,
+    ci_lower=45.2,
+    ci_upper=73.8,
+    n_reported=54.1,
+    n_outstanding=5.3,
+    completeness=0.911,
+    joined_share=0.93,
+    n_unjoined=702,
+    method="learned",
+    method_reason="",
+    precision=0.98,
+    recall=0.89,
+    n_labelled=2_301,
+    n_audited=92,
+    audit_differs=False,
+    times=Times(ratio=1.5, ci_lower=1.2, ci_upper=1.9, n_months=12),
+    themes=(
+        TicketTheme(
+            theme="too slow",
+            n=26,
+            share=26 / 43,
+            usual_share=0.22,
+            quotes=("The wheel turned for two minutes on claim [number].", "We click on without it, [name]."),
+        ),
+        TicketTheme(theme="unexplained", n=17, share=17 / 43, usual_share=None, quotes=()),
+    ),
+    themes_method="learned",
+    risks=(
+        TicketRisk(
+            circumstance="a slow answer", n_tickets=18, n_cases=498, ratio=28.8, ci_lower=15.9, ci_upper=52.3
+        ),
+        TicketRisk(
+            circumstance="a repeat click",
+            n_tickets=6,
+            n_cases=6,
+            ratio=None,
+            ci_lower=None,
+            ci_upper=None,
+            reason="every case with it brought one",
+        ),
+    ),
+    shared=TOLD_AFTER_ALERTS,
+)
+DECISION_WORTH = DecisionWorth(
+    version="v2",
+    unit="CHF",
+    n=19_285,
+    cells=(
+        DecisionCell(is_alert=True, is_positive=True, n=958, n_per_1000=49.7, value_per_1000=79_620.0),
+        DecisionCell(is_alert=True, is_positive=False, n=810, n_per_1000=42.0, value_per_1000=-1_344.0),
+        DecisionCell(is_alert=False, is_positive=True, n=720, n_per_1000=37.3, value_per_1000=0.0),
+        DecisionCell(is_alert=False, is_positive=False, n=16_797, n_per_1000=871.0, value_per_1000=0.0),
+    ),
+    curve=tuple(
+        ThresholdValue(threshold=threshold, value=value, alert_share=share)
+        for threshold, value, share in (
+            (0.02, 130_910.0, 0.497),
+            (0.03, 132_171.0, 0.395),
+            (0.09, 125_300.0, 0.202),
+            (0.31, 78_276.0, 0.0917),
+            (0.62, 31_480.0, 0.031),
+            (0.97, 1_120.0, 0.002),
+        )
+    ),
+    present=ThresholdValue(threshold=0.31, value=78_276.0, alert_share=0.0917),
+    best=ThresholdValue(threshold=0.03, value=132_171.0, alert_share=0.395),
+    gain=Measurement(
+        measure="decision_value_gain",
+        subject="September 2025",
+        value=53_895.0,
+        unit="CHF",
+        n=19_285,
+        ci_lower=48_108.0,
+        ci_upper=59_096.0,
+    ),
+)
+DECEMBER = Window.parse("2025-12")
+JUDGED = Window.parse("2025-09")
+
+
+def served_indicators():
+    """The rows of December 2025: those that need outcomes are about September."""
+    lower = {"direction": Direction.LOWER, "window": DECEMBER, "n_training": 0, "versions": ("v2",)}
+    rate = lower | {"unit": "per 1,000"}
+    judged = {"window": JUDGED, "n_training": 0, "versions": ("v2",)}
+    part = Part(title="were answered by different versions", n=9, n_of=12, noun="such repeats")
+    return (
+        indicator(
+            Area.SPEED,
+            "speed.p95_under_peak_load",
+            "p95 under peak load",
+            (0.78, 0.76, 0.79, 0.77, 0.80, 2.41),
+            bounds=(0.71, 0.85),
+            target=Range(upper=1.0),
+            unit="s",
+            half=0.31,
+            decimals=2,
+            behind=(
+                SLOW_ON_MONDAYS,
+                StageGap(stage="feature_fetch_ms", slow_ms=1_714.0, typical_ms=188.0, share=0.94),
+            ),
+            question="What slows the busiest hours down?",
+            owner="platform",
+            **lower,
+        ),
+        indicator(
+            Area.SPEED,
+            "speed.within_slo_share",
+            "Requests answered within 1 s",
+            (0.994, 0.995, 0.993, 0.994, 0.994, 0.9796),
+            bounds=(0.991, 0.997),
+            target=Range(lower=0.95),
+            unit="share",
+            half=0.002,
+            decimals=1,
+            behind=(SPEED.budget,),
+            **(lower | {"direction": Direction.HIGHER}),
+        ),
+        indicator(
+            Area.SPEED,
+            "speed.p95",
+            "p95 of all requests",
+            # Once, long ago, more than a twentieth of the requests timed out.
+            (0.70, 10.0, 0.71, 0.69, 0.676, 0.681),
+            bounds=(0.682, 0.73),
+            target=Range(upper=1.0),
+            unit="s",
+            half=0.01,
+            decimals=2,
+            behind=(
+                Estimate(title="under peak load", value=2.41, unit="s", decimals=2),
+                Estimate(title="at other times", value=0.67, unit="s", decimals=2),
+            ),
+            **lower,
+        ),
+        indicator(
+            Area.PEOPLE,
+            "people.repeat_clicks",
+            "Repeat clicks",
+            (7.4, 6.9, 7.2, 8.1, 7.5, 11.7),
+            bounds=(5.3, 9.3),
+            target=Range(upper=9.5),
+            half=1.3,
+            decimals=1,
+            behind=(
+                Estimate(title="clicked again after a slow answer", value=0.233, unit="share"),
+                Estimate(
+                    title="after a fast one", value=0.0081, unit="share", ci_lower=0.007, ci_upper=0.0092
+                ),
+            ),
+            owner="product",
+            **rate,
+        ),
+        indicator(
+            Area.PEOPLE,
+            "people.inconsistent_repeats",
+            "Repeats with two different answers",
+            (0.18, 0.11, 0.04, 0.17, 0.15, 0.14),
+            bounds=(0.0, 0.291),
+            target=Range(upper=0.4),
+            half=0.12,
+            decimals=2,
+            behind=(part, Detectable(value=0.44, times=4.4, unit="per 1,000", decimals=2)),
+            **rate,
+        ),
+        indicator(
+            Area.COMPLAINTS,
+            "complaints.ai_tickets",
+            "Tickets about the AI",
+            (2.1, 1.9, 2.2, 1.7, 2.0, 2.9),
+            bounds=(1.2, 2.7),
+            target=Range(upper=6.0),
+            half=0.7,
+            decimals=1,
+            behind=(
+                Estimate(title="tickets still to come", value=5.3, unit="count", decimals=0),
+                COMPLAINTS.times,
+                Part(title="are about “too slow”", n=26, n_of=43, noun="flagged tickets", usual_share=0.22),
+                TOLD_AFTER_ALERTS,
+            ),
+            **rate,
+        ),
+        indicator(
+            Area.BUSINESS,
+            "business.net_saving",
+            "Net saving per 1,000 claims",
+            (92_116.0, 99_277.0, 91_480.0, 73_666.0, 73_970.0, 75_011.0),
+            bounds=(76_283.0, 117_569.0),
+            target=Range(lower=80_000.0),
+            unit="CHF",
+            half=4_100.0,
+            decimals=0,
+            behind=(
+                change(
+                    "model.alert_worth", "worth of a right alert", 1_623.0, 1_603.0, unit="CHF", decimals=0
+                ),
+                change("model.recall", "share of irregularities caught", 0.581, 0.5812, bounds=(0.47, 0.55)),
+            ),
+            window=DECEMBER,
+            n_training=0,
+        ),
+        indicator(
+            Area.MODEL,
+            "model.f1",
+            "F1 at the alert threshold",
+            (0.484, 0.497, 0.490, 0.553, 0.556),
+            bounds=(0.461, 0.514),
+            target=Range(lower=0.40),
+            behind=(
+                WorstSegment(segment=WORSE_SEGMENTS.shown[0], n_more=1),
+                change("model.precision", "share of alerts that were right", 0.527, 0.542),
+            ),
+            **judged,
+        ),
+        indicator(
+            Area.MODEL,
+            "model.calibration_gap",
+            "Calibration gap",
+            (0.1, -0.3, 0.4, 0.2, -2.6),
+            bounds=(-0.8, 1.4),
+            target=Range(lower=-2.0, upper=2.0),
+            unit="pp",
+            half=0.4,
+            decimals=1,
+            direction=Direction.INSIDE,
+            **judged,
+        ),
+    )
+
+
+def served():
+    """December 2025 of a simulated service whose outcomes are still to come: speed, people, complaints and values."""
+    rows = served_indicators()
+    f1, saving = rows[7], rows[6]
+    v2 = VersionUse(
+        name="v2",
+        n=20_425,
+        share=1.0,
+        first_on=dt.date(2025, 12, 1),
+        last_on=dt.date(2025, 12, 31),
+        trained=Window(start=dt.date(2024, 12, 1), end=dt.date(2025, 4, 1), label="2024-12-01 to 2025-03-31"),
+    )
+    pair = ModelAgainstBusiness(
+        model=since_last_month(f1),
+        kpi=dataclasses.replace(since_last_month(saving), before=91_480.0, after=73_666.0),
+        model_step=Step.BETTER,
+        kpi_step=Step.WORSE,
+        signal="both",
+    )
+    limits = Limits(
+        not_measured=(),
+        n_maturing=20_383,
+        n_without_outcome=0,
+        n_days_judged=0,
+        n_days=31,
+        usual_range_months=12,
+        usual_range_versions=("v1",),
+        left_out_months=("2025-01", "2025-02", "2025-03"),
+        comparison_across_versions=True,
+    )
+    return report_of(
+        rows,
+        model="claims_screening",
+        title="Claims screening",
+        case_noun="claims",
+        window=DECEMBER,
+        previous_window=DECEMBER.previous(),
+        judged_window=JUDGED,
+        as_of=dt.date(2026, 1, 6),
+        outcomes_complete_until=dt.date(2025, 10, 8),
+        n_rows=20_425,
+        n_judged=19_285,
+        versions=(v2,),
+        previous_versions=(v2,),
+        quality=checks()[:2],
+        model_against_business=pair,
+        limits=limits,
+        changes=tuple(since_last_month(row) for row in rows[:3]),
+        speed=SPEED,
+        people=PEOPLE,
+        complaints=COMPLAINTS,
+        decision_worth=DECISION_WORTH,
+        simulated=True,
+    )
+
+
+def hostile_served():
+    """The served month with names and texts that try to be something else, are far too long or run to the left."""
+    names = (HOSTILE_TAG, HOSTILE_MARKDOWN, HOSTILE_MATH, HOSTILE_LENGTH, RIGHT_TO_LEFT)
+    rows = tuple(
+        dataclasses.replace(row, title=names[place % len(names)])
+        for place, row in enumerate(served_indicators())
+    )
+    endpoints = tuple(dataclasses.replace(SPEED.endpoints[0], endpoint=name) for name in names)
+    hosts = tuple(
+        Condition(attribute=HOSTILE_MATH, labels=(name,)) for name in (HOSTILE_TAG, HOSTILE_MARKDOWN)
+    )
+    stages = zip(SPEED.stages, (HOSTILE_TAG, HOSTILE_MATH, HOSTILE_LENGTH, RIGHT_TO_LEFT), strict=True)
+    quotes = (HOSTILE_IMAGE, HOSTILE_MARKDOWN, HOSTILE_MATH, HOSTILE_LENGTH, RIGHT_TO_LEFT, HOSTILE_FORMULA)
+    shared = dataclasses.replace(
+        SLOW_ON_MONDAYS, found=dataclasses.replace(SLOW_ON_MONDAYS.found, conditions=hosts)
+    )
+    return dataclasses.replace(
+        served(),
+        indicators=rows,
+        changes=tuple(since_last_month(row) for row in rows),
+        speed=dataclasses.replace(
+            SPEED,
+            endpoints=endpoints,
+            hours=tuple(dataclasses.replace(SPEED.hours[0], endpoint=name) for name in names),
+            stages=tuple(dataclasses.replace(stage, stage=name) for stage, name in stages),
+            shared=shared,
+        ),
+        complaints=dataclasses.replace(
+            COMPLAINTS,
+            themes=(
+                dataclasses.replace(COMPLAINTS.themes[0], theme=HOSTILE_TAG, quotes=quotes),
+                dataclasses.replace(COMPLAINTS.themes[1], theme=HOSTILE_LENGTH),
+            ),
+            risks=(dataclasses.replace(COMPLAINTS.risks[0], circumstance=HOSTILE_IMAGE),),
+            shared=shared,
+        ),
+        decision_worth=dataclasses.replace(DECISION_WORTH, unit=HOSTILE_TAG, version=HOSTILE_MARKDOWN),
+    )
+
+
 def hostile():
     """The troubled report with names and values that try to be markup, Markdown or a formula."""
     report = troubled()
@@ -690,5 +1153,7 @@ EXAMPLES = {
     "troubled": troubled,
     "version_change": version_change,
     "unjudged": unjudged,
+    "served": served,
     "hostile": hostile,
+    "hostile_served": hostile_served,
 }

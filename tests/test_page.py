@@ -92,6 +92,8 @@ def test_the_contents_lead_to_every_section(report_soup):
     links = {link.get_text(): link["href"] for link in report_soup.nav.find_all("a")}
     assert list(links) == [
         "All indicators",
+        "Speed and people",
+        "Complaints",
         "Performance",
         "Calibration",
         "Segments",

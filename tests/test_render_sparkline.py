@@ -106,3 +106,22 @@ def test_the_alternative_text_tells_the_course():
         "Net saving by month: April 2013 1,180 USD per 1,000 flights, September 2013 689 USD per 1,000 flights; "
         "lowest 689 in September 2013, highest 1,402 in June 2013."
     )
+
+
+def heights_of(row):
+    (line,) = marks(drawn(row), "line")
+    return [float(point.split(",")[1]) for point in line.get("points").split()]
+
+
+def test_a_month_far_beyond_is_drawn_at_the_edge_and_leaves_the_others_where_they_would_be():
+    row = examples.served().indicator("speed.p95")
+    near = dataclasses.replace(row.history[1], value=1.0)
+    beside = dataclasses.replace(row, history=(row.history[0], near, *row.history[2:]))
+    first, far, *others = heights_of(row)
+    assert 0 <= far < min(first, *others)
+    assert [first, *others] == [heights_of(beside)[0], *heights_of(beside)[2:]]
+
+
+def test_a_month_far_beyond_is_told_in_words():
+    image = BeautifulSoup(sparkline(examples.served().indicator("speed.p95")).html, "html.parser").img
+    assert image["alt"].endswith("highest 10.00 s in August 2025.")

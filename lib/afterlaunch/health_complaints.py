@@ -277,9 +277,11 @@ def _rate(
 def _why_unknown(month: _Month, counts: TicketCounts) -> str:
     if not month.n_decisions:
         return f"no rows in {month.window.title}"
+    if not counts.joined_share > 0:
+        return "no ticket names a case of the log"
     if month.why_incomplete:
         return f"how many tickets are still to come cannot be estimated: {month.why_incomplete}"
-    return "" if counts.joined_share > 0 else "no ticket names a case of the log"
+    return ""
 
 
 def _own_count(month: _Month, correction: _Correction, counts: TicketCounts) -> AuditedCount | None:

@@ -150,12 +150,18 @@ def read_request_counts(log: RequestLog, *, months: tuple[Window, ...]) -> Reque
 
 
 def _typical_ms(month: RequestMonth) -> tuple[float, float]:
-    """Return the latencies between which the requests around the median lie."""
+    """Return the latencies between which the requests around the median lie: the ends of whole buckets.
+
+    Latencies that many requests share, such as rounded ones, would otherwise lie beside a quantile within their bucket.
+    """
     counts = month.by_bucket.sum(axis=0)
     lower, upper = (
         float(quantile_of_counts(counts, q, LATENCY_GRID, first_bucket=month.first_bucket)) for q in TYPICAL
     )
-    return (lower, upper) if counts.sum() else (0.0, 0.0)
+    if not counts.sum():
+        return 0.0, 0.0
+    first, last = LATENCY_GRID.index([lower, upper])
+    return float(LATENCY_GRID.lower(first)), float(LATENCY_GRID.upper(last))
 
 
 def bucket_sql(milliseconds: str) -> str:

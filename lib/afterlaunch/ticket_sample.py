@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
 from afterlaunch.errors import DataError, ParameterError
 from afterlaunch.health_tickets import read_ticket_counts
@@ -13,8 +14,9 @@ from afterlaunch.ticket_audit import audit_sample
 from afterlaunch.windows import Window
 
 COLUMNS = ("ticket_id", "weight", "about_ai", "theme", "text")
-# A spreadsheet takes a cell that begins with one of these for a formula.
-_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+# A spreadsheet takes a cell that begins with one of these for a formula; some take the wide signs for the plain ones.
+_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
 def audit_csv(subject: MonitoredModel, period: str, *, n_each: int = 50) -> str:
@@ -78,4 +80,6 @@ def _csv(rows: list[tuple[str, ...]]) -> str:
 
 
 def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA_SIGNS) else cell
+    """Mark what a spreadsheet would compute as text; a number, such as a ticket's id, is none."""
+    is_formula = cell.startswith(_FORMULA_SIGNS) and not _NUMBER.fullmatch(cell)
+    return f"'{cell}" if is_formula else cell

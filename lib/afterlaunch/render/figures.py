@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import io
 import re
+import textwrap
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH_IN = 8.0
+MAX_LINES = 3
 # Each colour of a plot and what it becomes in dark mode. The strong ones are those of Okabe and Ito (2008),
 # "Color Universal Design", darkened or lightened until they stand out from their paper.
 INK, SOFT, RULE, BAND, PAPER = "#1f2328", "#59636e", "#d5dae0", "#e6eaef", "#ffffff"
@@ -90,6 +92,17 @@ def shortened(name: str, length: int) -> str:
     ('document…', 'model')
     """
     return name if len(name) <= length else f"{name[: length - 1].rstrip()}…"
+
+
+def wrapped(text: str, length: int) -> str:
+    r"""Break a title into lines; what would need more than :data:`MAX_LINES` of them is cut.
+
+    Examples
+    --------
+    >>> wrapped("p95 under peak load: above usual range", 24)
+    'p95 under peak load:\nabove usual range'
+    """
+    return "\n".join(textwrap.wrap(text, length, max_lines=MAX_LINES, placeholder=" …"))
 
 
 @contextlib.contextmanager

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -31,6 +30,7 @@ from afterlaunch.render.figures import (
     blank_figure,
     shortened,
     show,
+    wrapped,
 )
 from afterlaunch.render.grammar import counted
 from afterlaunch.render.indicator_sentences import number_format
@@ -148,7 +148,7 @@ def segments(report: HealthReport) -> Plot | Text:
     tallest = max(len(rows) for rows in groups.values())
     with blank_figure(height=1.5 + 0.32 * tallest) as figure:
         figure.suptitle(
-            _wrapped(sections.segments_title(report), 90), x=0.01, ha="left", fontsize=11, fontweight="bold"
+            wrapped(sections.segments_title(report), 90), x=0.01, ha="left", fontsize=11, fontweight="bold"
         )
         panels = figure.subplots(1, len(groups), squeeze=False)
         for axes, rows in zip(panels.flat, groups.values(), strict=True):
@@ -158,11 +158,7 @@ def segments(report: HealthReport) -> Plot | Text:
 
 
 def _title(axes: Axes, text: str, *, width: int = 90, size: float = 11) -> None:
-    axes.set_title(_wrapped(text, width), loc="left", fontsize=size, fontweight="bold", color=INK)
-
-
-def _wrapped(text: str, width: int) -> str:
-    return "\n".join(textwrap.wrap(text, width))
+    axes.set_title(wrapped(text, width), loc="left", fontsize=size, fontweight="bold", color=INK)
 
 
 def _axis_label(row: Indicator) -> str:
@@ -361,11 +357,12 @@ def _explain_marks(axes: Axes, report: HealthReport) -> None:
         "grey band: usual range; dashed line: target",
         "hatched: months without fresh rows",
         "whiskers: 95 % interval",
+        "arrow with a number: a month beyond the edge",
     )
     for place, line in enumerate(lines):
         axes.text(
             0.0,
-            0.95 - 0.15 * place,
+            0.98 - 0.14 * place,
             line,
             transform=axes.transAxes,
             color=INK if place == 0 else SOFT,

@@ -12,6 +12,7 @@ import math
 
 from afterlaunch.findings import Severity
 from afterlaunch.health_report import Change, HealthReport, Indicator
+from afterlaunch.rates import MIN_MONTHS
 from afterlaunch.render.fact_sentences import change_in_words, fact_in_words, is_telling, is_unusual
 from afterlaunch.render.grammar import (
     cases,
@@ -286,6 +287,8 @@ def _usual_months(report: HealthReport) -> str:
     n = report.limits.usual_range_months
     if not n:
         return "What is usual: there is no earlier month to learn it from."
+    if n < MIN_MONTHS:
+        return f"What is usual: {counted(n, 'earlier month')} {'is' if n == 1 else 'are'} too few to learn it from."
     if n >= FEW_MONTHS:
         return ""
     rests = (

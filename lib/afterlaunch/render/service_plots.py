@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING
 from afterlaunch.health_report import DecisionWorth, HealthReport, Speed
 from afterlaunch.render import service_sentences as sections
 from afterlaunch.render.fact_sentences import stage_in_words
-from afterlaunch.render.figures import BLUE, INK, ORANGE, RED, SOFT, Plot, blank_figure, shortened, show
+from afterlaunch.render.figures import (
+    BLUE,
+    INK,
+    ORANGE,
+    RED,
+    SOFT,
+    Plot,
+    blank_figure,
+    shortened,
+    show,
+    wrapped,
+)
 from afterlaunch.render.markup import Text
 from afterlaunch.render.numbers import NumberFormat, percent, plain
 
@@ -24,10 +35,10 @@ def stages(report: HealthReport) -> Plot | Text:
     if found is None or not found.stages:
         return Text("There are no stages to plot: the request log has none, or no answer was slow.")
     with blank_figure(height=1.3 + 0.42 * len(found.stages)) as figure:
-        axes = figure.subplots()
-        _draw_stages(axes, found)
         title = sections.speed_title(report)
-        axes.set_title(title, loc="left", fontsize=11, fontweight="bold", color=INK)
+        # Above the whole figure: names of stages may be long, and would push a title of the axes off the page.
+        figure.suptitle(wrapped(title, 90), x=0.01, ha="left", fontsize=11, fontweight="bold", color=INK)
+        _draw_stages(figure.subplots(), found)
         told = "; ".join(
             f"{stage_in_words(stage.stage)} {_MILLISECONDS.short(stage.typical_ms)} and "
             f"{_MILLISECONDS.short(stage.slow_ms)}"
@@ -85,12 +96,12 @@ def decision_worth(report: HealthReport) -> Plot | Text:
         _draw_worth(axes, found, month)
         axes.set_ylabel(f"{found.unit} per 1,000 {report.case_noun}")
         title = sections.decision_worth_title(report)
-        axes.set_title(title, loc="left", fontsize=11, fontweight="bold", color=INK)
+        axes.set_title(wrapped(title, 90), loc="left", fontsize=11, fontweight="bold", color=INK)
         written = NumberFormat(unit=found.unit, decimals=0)
         ends = "; ".join(
-            f"{name}, threshold {plain(point.threshold, decimals=2)}: {written.full(point.value)} at "
-            f"{percent(point.alert_share, decimals=1)} alerts"
-            for name, point in (("present", found.present), (f"best of {month}", found.best))
+            f"{name}, {plain(point.threshold, decimals=2)}: {written.full(point.value)} per 1,000 "
+            f"{report.case_noun} at {percent(point.alert_share, decimals=1)} alerts"
+            for name, point in (("Present threshold", found.present), (f"best of {month}", found.best))
         )
         return show(figure, alt=f"{title}. {ends}.")
 

@@ -44,19 +44,24 @@ def _not_measured(report: HealthReport, prefix: str) -> str:
 
 
 def _under_load(found: Speed) -> str:
+    elsewhere = "" if math.isnan(found.elsewhere_p95_ms) else _answered(found, found.elsewhere_p95_ms)
     if math.isnan(found.p95_at_peak_ms):
-        too_few = "which are too few to say how long 95 % of them take under peak load"
         return (
-            f"The busiest windows hold {count(found.n_at_peak)} of {cases(found.n, 'requests')}, {too_few}."
+            f"{_too_few_at_peak(found)} At other times {elsewhere}." if elsewhere else _too_few_at_peak(found)
         )
     length = counted(found.window_minutes, "minute")
     windows = (
         f"the busiest windows of {length}, which together carry a twentieth of the {count(found.n)} requests"
     )
     peak = f"Under peak load {_answered(found, found.p95_at_peak_ms, of_requests=' of the requests')} ({windows})"
-    if math.isnan(found.elsewhere_p95_ms):
-        return f"{peak}."
-    return f"{peak}, at other times {_answered(found, found.elsewhere_p95_ms)}."
+    return f"{peak}, at other times {elsewhere}." if elsewhere else f"{peak}."
+
+
+def _too_few_at_peak(found: Speed) -> str:
+    there = f"There {'was' if found.n == 1 else 'were'} {cases(found.n, 'requests')}"
+    if found.n_at_peak < found.n:
+        there += f", {count(found.n_at_peak)} of them in the busiest windows"
+    return f"{there}: too few to say within which time 95 % are answered under peak load."
 
 
 def _answered(found: Speed, p95_ms: float, *, of_requests: str = "") -> str:
@@ -67,7 +72,9 @@ def _answered(found: Speed, p95_ms: float, *, of_requests: str = "") -> str:
 
 
 def _late(found: Speed) -> str:
-    slow = cases(found.n_slow, "requests") if found.n_slow else "no request"
+    if not found.n_slow:
+        return f"Every request was answered within {promised(found.threshold_ms)}: {budget_in_words(found.budget)}."
+    slow = cases(found.n_slow, "requests")
     late = f"{slow} took longer than {promised(found.threshold_ms)} or got no answer"
     unanswered = f" ({count(found.n_unanswered)} got none)" if found.n_unanswered else ""
     return sentence(f"{late}{unanswered}: {budget_in_words(found.budget)}.")
@@ -174,7 +181,8 @@ def _two_answers(found: People) -> str:
         return ""
     if not n:
         return "Nobody got two different answers."
-    told = f"{count(n)} of these repeats got two different answers"
+    these = "That repeat" if found.n_groups == 1 else f"{count(n)} of these repeats"
+    told = f"{these} got two different answers"
     if found.n_mixed is None:
         return f"{told}."
     same = n - found.n_mixed
@@ -220,16 +228,19 @@ def complaints(report: HealthReport) -> Text:
     if found is None:
         return Text(_not_measured(report, "complaints."))
     if not found.n_tickets:
-        return Text(f"No ticket is about {report.case_noun} of {report.window.title}.")
+        none = f"No ticket is about {report.case_noun} of {report.window.title}."
+        return Text(none if found.estimated is not None else f"{none} {_estimated(found, report)}")
     parts = (_flagged(found, report), _estimated(found, report), _audit(found))
     return Text(" ".join(part for part in parts if part))
 
 
 def _flagged(found: Complaints, report: HealthReport) -> str:
     n, month = found.n_flagged, report.window.title
-    all_tickets = f"of the {cases(found.n_tickets, 'tickets')} about {report.case_noun} of {month}"
-    are = "is" if n <= 1 else "are"
-    tickets = f"{count(n) if n else 'None'} {all_tickets} {are} flagged as being about the AI"
+    about = f"about {report.case_noun} of {month}"
+    tickets = f"{count(n) if n else 'None'} of the {count(found.n_tickets)} tickets {about} {'is' if n <= 1 else 'are'}"
+    if found.n_tickets == 1:
+        tickets = f"The only ticket {about} is{'' if n else ' not'}"
+    tickets += " flagged as being about the AI"
     if found.method == "rules":
         return f"{tickets}, by words alone: {found.method_reason}."
     learned = f"by a classifier that learned from {count(found.n_labelled)} labelled tickets"
