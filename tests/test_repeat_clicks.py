@@ -52,6 +52,7 @@ def listed(found: ClickGroups):
         found.first_at_ms,
         found.n_clicks,
         found.n_retries,
+        found.n_slow,
         found.is_inconsistent,
         found.is_mixed,
         found.is_after_slow,
@@ -91,7 +92,10 @@ def slow_groups(rows):
             versions = {row[2] for row in members if row[2] != UNKNOWN}
             is_slow = any(row[5] for row in group[0])
             start, n_retries = min(row[3] for row in group[0]), len(members) - len(group)
-            found.append((start, len(group), n_retries, len(decisions) > 1, len(versions) > 1, is_slow))
+            n_slow = sum(row[5] for row in members)
+            found.append(
+                (start, len(group), n_retries, n_slow, len(decisions) > 1, len(versions) > 1, is_slow)
+            )
     return sorted(tuple(map(int, group)) for group in found if group[1] > 1 or group[2])
 
 
@@ -106,7 +110,7 @@ def test_groups_of_a_case_worked_by_hand():
         # Somebody else asked once.
         (8, 5, 5, 1_000, 0, False),
     )
-    assert listed(click_groups(rows)) == [(0, 3, 0, True, True, True)]
+    assert listed(click_groups(rows)) == [(0, 3, 0, 1, True, True, True)]
 
 
 def test_a_click_within_ten_seconds_is_a_repeat_and_one_a_millisecond_later_is_not():
@@ -119,10 +123,10 @@ def test_a_click_within_ten_seconds_is_a_repeat_and_one_a_millisecond_later_is_n
 def test_transport_retries_are_no_clicks():
     # The network sends the one click three times, after two seconds and again after twenty.
     rows = requests((7, 1, 5, 0, 0, True), (7, 1, 5, 2_000, 0, True), (7, 1, 5, 20_000, 1, True))
-    assert listed(click_groups(rows)) == [(0, 1, 2, True, False, True)]
+    assert listed(click_groups(rows)) == [(0, 1, 2, 3, True, False, True)]
     # A click after a retry is counted from the click that was retried, not from the retry.
     rows = requests((7, 1, 5, 0, 0, True), (7, 1, 5, 20_000, 0, True), (7, 2, 5, 21_000, 0, False))
-    assert listed(click_groups(rows)) == [(0, 1, 1, False, False, True)]
+    assert listed(click_groups(rows)) == [(0, 1, 1, 2, False, False, True)]
 
 
 def test_the_same_id_on_another_case_is_another_click():
@@ -132,15 +136,15 @@ def test_the_same_id_on_another_case_is_another_click():
 
 def test_decisions_are_compared_and_an_answer_without_one_differs_from_nothing():
     unanswered = requests((7, 1, 5, 0, -1, True), (7, 2, 5, 3_000, 1, False))
-    assert listed(click_groups(unanswered)) == [(0, 2, 0, False, False, True)]
+    assert listed(click_groups(unanswered)) == [(0, 2, 0, 1, False, False, True)]
     different = requests((7, 1, 5, 0, 0, True), (7, 2, 5, 3_000, 1, False))
-    assert listed(click_groups(different)) == [(0, 2, 0, True, False, True)]
+    assert listed(click_groups(different)) == [(0, 2, 0, 1, True, False, True)]
 
 
 def test_a_request_of_nobody_known_is_no_repeat_and_an_unknown_version_differs_from_none():
     assert listed(click_groups(requests((UNKNOWN, 1, 5, 0, 0, False), (UNKNOWN, 2, 5, 9, 1, False)))) == []
     unknown = requests((7, 1, UNKNOWN, 0, 0, False), (7, 2, 6, 9, 1, False))
-    assert listed(click_groups(unknown)) == [(0, 2, 0, True, False, False)]
+    assert listed(click_groups(unknown)) == [(0, 2, 0, 0, True, False, False)]
 
 
 def test_no_requests_make_no_groups():

@@ -80,7 +80,7 @@ def no_complaints_rows() -> tuple[Indicator, ...]:
 
 
 def complaints_of(
-    counts: TicketCounts, *, policy: HealthPolicy, resampling: Resampling
+    counts: TicketCounts, *, policy: HealthPolicy, resampling: Resampling, case_noun: str = "cases"
 ) -> tuple[tuple[Indicator, ...], Complaints]:
     """Return the row about complaints and what its section shows."""
     months = [_Month.of(window, counts) for window in counts.months]
@@ -106,7 +106,8 @@ def complaints_of(
         ),
     )
     usual = [value for value in values if value.window.label in course.usual_months]
-    section = _section(counts, months, correction, course.current, _times(values[-1], usual))
+    times, shared = _times(values[-1], usual), _shared(counts, case_noun)
+    section = _section(counts, months, correction, course.current, times=times, shared=shared)
     behind = (*_explained(section), *detectable(course, TICKETS))
     return (judged(TICKETS, course, policy, behind=behind),), section
 
@@ -336,7 +337,9 @@ def _section(
     months: list[_Month],
     correction: _Correction,
     current: Measurement,
+    *,
     times: Times | None,
+    shared: Shared | None,
 ) -> Complaints:
     month, flags = months[-1], counts.flags
     rows = counts.tickets[counts.tickets["month"] == month.window.label]
@@ -368,7 +371,7 @@ def _section(
         themes=_themes(counts, month.window),
         themes_method=counts.themes.method,
         risks=_risks(counts),
-        shared=_shared(counts),
+        shared=shared,
     )
 
 
@@ -422,7 +425,7 @@ def _risks(counts: TicketCounts) -> tuple[TicketRisk, ...]:
     return tuple(sorted(rows, key=lambda row: -(row.ci_lower or 0.0)))
 
 
-def _shared(counts: TicketCounts) -> Shared | None:
+def _shared(counts: TicketCounts, case_noun: str) -> Shared | None:
     """Return the circumstances that tickets about the AI share."""
     events, cells = _events(counts), counts.cells
     if cells.empty or events.empty:
@@ -438,7 +441,7 @@ def _shared(counts: TicketCounts) -> Shared | None:
         n_events=joined["n_events"].fillna(0).to_numpy(np.float64),
         days=day - day.min(),
     )
-    return Shared(events="tickets about the AI", rows="cases", found=found) if found else None
+    return Shared(events="tickets about the AI", rows=case_noun, found=found) if found else None
 
 
 def _explained(section: Complaints) -> tuple[Fact, ...]:

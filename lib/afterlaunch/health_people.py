@@ -214,10 +214,10 @@ def people_of(counts: RequestCounts, log: RequestLog) -> People:
 def _repeat_shares(month: RequestMonth) -> tuple[float | None, float | None]:
     """Return the shares of slow and of fast first answers that were followed by another click."""
     assert month.groups is not None  # noqa: S101 - its caller has looked
-    n_slow, n = month.n_slow.sum(), month.n
+    n_slow, n = month.groups.n_slow_firsts.sum(), month.groups.n_firsts.sum()
     again_slow = month.groups.n_after_slow.sum()
     again_fast = month.groups.n_groups.sum() - again_slow
-    if not n_slow or n == n_slow:
+    if n_slow <= 0 or n <= n_slow:
         return None, None
     return float(again_slow / n_slow), float(again_fast / (n - n_slow))
 

@@ -77,7 +77,8 @@ class RepeatGroups:
 
     ``n_retries`` are rows that the network sent again: no clicks. ``n_groups`` are groups of two clicks or more,
     ``n_extra`` the clicks behind the first; ``n_inconsistent`` are groups that got different decisions, and
-    ``n_mixed`` those of them that different versions answered. ``n_after_slow`` are groups whose first answer was slow.
+    ``n_mixed`` those of them that different versions answered. ``n_after_slow`` are groups whose first answer was slow;
+    ``n_firsts`` and ``n_slow_firsts`` count all clicks that are no repeats, and those that got a slow answer.
     """
 
     n_retries: Floats
@@ -86,6 +87,8 @@ class RepeatGroups:
     n_inconsistent: Floats
     n_mixed: Floats
     n_after_slow: Floats
+    n_firsts: Floats
+    n_slow_firsts: Floats
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -285,18 +288,25 @@ def _month(
         ),
         own_buckets["n"].to_numpy(np.float64),
     )
+    by_bucket = grid.sum(axis=0)[days]
+    n_slow = _by_day(own, "n_slow", month)[days]
     return RequestMonth(
         window=month,
-        by_bucket=grid.sum(axis=0)[days],
+        by_bucket=by_bucket,
         at_peak_by_bucket=grid[1][days],
         first_bucket=first,
-        groups=_groups_of(groups, month, days) if groups is not None else None,
-        **{name: _by_day(own, name, month)[days] for name in ("n_slow", "n_unanswered", "n_left", "n_lost")},
+        n_slow=n_slow,
+        groups=_groups_of(groups, month, days, n=by_bucket.sum(axis=-1), n_slow=n_slow)
+        if groups is not None
+        else None,
+        **{name: _by_day(own, name, month)[days] for name in ("n_unanswered", "n_left", "n_lost")},
     )
 
 
-def _groups_of(groups: ClickGroups, month: Window, days: Integers) -> RepeatGroups:
-    """Count the groups by the day of their first click."""
+def _groups_of(
+    groups: ClickGroups, month: Window, days: Integers, *, n: Floats, n_slow: Floats
+) -> RepeatGroups:
+    """Count the groups by the day of their first click, beside all requests and the slow ones of each day."""
     day = (groups.first_at_ms - _epoch_ms(month.start)) // 86_400_000
     is_group = groups.n_clicks > 1
 
@@ -311,6 +321,9 @@ def _groups_of(groups: ClickGroups, month: Window, days: Integers) -> RepeatGrou
         n_inconsistent=by_day(is_group & groups.is_inconsistent),
         n_mixed=by_day(is_group & groups.is_inconsistent & groups.is_mixed),
         n_after_slow=by_day(is_group & groups.is_after_slow),
+        # What is in no group is a first click of its own.
+        n_firsts=n - by_day(groups.n_clicks + groups.n_retries - 1),
+        n_slow_firsts=n_slow - by_day(groups.n_slow - groups.is_after_slow),
     )
 
 

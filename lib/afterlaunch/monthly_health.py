@@ -114,7 +114,9 @@ def monthly_health(
     asked = read_request_counts(sources.requests, months=months) if sources.requests is not None else None
     speed_rows, speed, people = _speed_and_people(sources, asked, policy, resampling)
     groups = asked.groups if asked is not None else None
-    complaint_rows, complaints = _complaints(sources, groups, months, policy, resampling)
+    complaint_rows, complaints = _complaints(
+        sources, groups, months, policy, resampling, case_noun=labels.case_noun
+    )
     business = _business_rows(sources, history, months, money=money, policy=policy, labels=labels)
     model = model_rows(history, policy=policy, labels=labels, segments=segments)
     indicators = (*speed_rows, *complaint_rows, *business, *model)
@@ -182,11 +184,13 @@ def _complaints(
     months: tuple[Window, ...],
     policy: HealthPolicy,
     resampling: Resampling,
+    *,
+    case_noun: str,
 ) -> tuple[tuple[Indicator, ...], Complaints | None]:
     if sources.tickets is None:
         return health_complaints.no_complaints_rows(), None
     counts = read_ticket_counts(sources.log, sources.tickets, sources.requests, groups, months=months)
-    return health_complaints.complaints_of(counts, policy=policy, resampling=resampling)
+    return health_complaints.complaints_of(counts, policy=policy, resampling=resampling, case_noun=case_noun)
 
 
 def _business_rows(

@@ -66,7 +66,8 @@ class ClickGroups:
 
     Groups of one click are among them only where the click's subject came back within :data:`RETRY_WITHIN_MS`.
 
-    ``n_clicks`` counts a group's clicks and ``n_retries`` its rows that the network sent again. ``is_inconsistent``
+    ``n_clicks`` counts a group's clicks, ``n_retries`` its rows that the network sent again, ``n_slow`` its slow rows.
+    ``is_inconsistent``
     says that different decisions were given, ``is_mixed`` that different versions answered, ``is_after_slow`` that the
     first answer was slow.
     """
@@ -75,6 +76,7 @@ class ClickGroups:
     first_at_ms: Integers
     n_clicks: Integers
     n_retries: Integers
+    n_slow: Integers
     is_inconsistent: Booleans
     is_mixed: Booleans
     is_after_slow: Booleans
@@ -119,9 +121,10 @@ def click_groups(requests: Requests) -> ClickGroups:
         first_at_ms=at_ms[begins],
         n_clicks=n_clicks,
         n_retries=_sum_of(n_rows[order], begins) - n_clicks,
+        n_slow=_sum_of(clicks.n_slow[order], begins),
         is_inconsistent=clicks.decision.differs(order, begins),
         is_mixed=clicks.version.differs(order, begins),
-        is_after_slow=clicks.is_slow[order][begins],
+        is_after_slow=clicks.n_slow[order][begins] > 0,
     )
     in_time = np.argsort(found.first_at_ms, kind="stable")
     return ClickGroups(**{f.name: getattr(found, f.name)[in_time] for f in dataclasses.fields(found)})
@@ -210,7 +213,7 @@ class _Answers:
 
     decision: _Spread
     version: _Spread
-    is_slow: Booleans
+    n_slow: Integers
 
 
 def _clicks(rows: Requests) -> tuple[Integers, Integers, _Answers]:
@@ -226,7 +229,7 @@ def _clicks(rows: Requests) -> tuple[Integers, Integers, _Answers]:
     answers = _Answers(
         decision=_spread(sorted_rows.decision, sorted_rows.decision >= 0, begins),
         version=_spread(sorted_rows.version, sorted_rows.version != UNKNOWN, begins),
-        is_slow=_sum_of(sorted_rows.is_slow.astype(np.int64), begins) > 0,
+        n_slow=_sum_of(sorted_rows.is_slow.astype(np.int64), begins),
     )
     return order[begins], n_rows, answers
 

@@ -58,7 +58,7 @@ def _indicator_row(row: Indicator, report: HealthReport, area: Markup) -> Markup
     measurement = row.finding.measurement
     title = element(
         "th",
-        row.title,
+        typeset(row.title),
         element("small", unit) if unit and measurement.is_known else "",
         element("small", typeset(_of_month(row, report)), class_="al-watch")
         if _of_month(row, report)
@@ -98,7 +98,8 @@ def _previous_cell(row: Indicator, report: HealthReport) -> Markup:
     if not row.previous.is_known:
         return element("td", "not measured", class_="al-number al-why al-previous")
     written = number_format(row).short(row.previous.value)
-    return number_cell(written, _previous_version(report), class_="al-previous")
+    scored_by = _previous_version(report) if row.area is Area.MODEL else ""
+    return number_cell(written, scored_by, class_="al-previous")
 
 
 def _previous_version(report: HealthReport) -> str:

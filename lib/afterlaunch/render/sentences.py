@@ -180,7 +180,7 @@ def _question(row: Indicator) -> str:
 
 def _unusual_behind(row: Indicator) -> str:
     changes = (fact for fact in row.behind if isinstance(fact, Change) and is_unusual(fact))
-    told = listed(change_in_words(change) for change in changes)
+    told = listed(f"{change_in_words(change)}{_usually(change)}" for change in changes)
     why = [sentence(f"{fact_in_words(fact)}.") for fact in row.behind if is_telling(fact)][:MAX_TOLD]
     return " ".join([f"Behind it: {told}."] * bool(told) + why)
 
@@ -197,6 +197,13 @@ def changes(report: HealthReport) -> Points:
         told.append(f"There are no rows of {month} to compare with.")
     told += [sentence(f"{change_in_words(change)}{_against_usual(change)}.") for change in report.changes]
     return Points(Text(one) for one in (*told, _nothing_else(report)))
+
+
+def _usually(change: Change) -> str:
+    usual = change.usual_range
+    return (
+        f" (usually {NumberFormat(unit=change.unit, decimals=change.decimals).usual(usual)})" if usual else ""
+    )
 
 
 def _against_usual(change: Change) -> str:
