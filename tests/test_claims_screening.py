@@ -109,6 +109,9 @@ def test_a_month_whose_outcomes_are_still_to_come_is_judged_on_the_last_complete
     assert report.indicator("speed.p95").history[-1].label == "2025-12"
     assert "the model is judged on September 2025" in sentences.performance(report)
     assert "of September 2025, the last month with complete outcomes" in tables.indicators(report).html
+    behind = report.indicator("business.net_saving").behind
+    assert len(behind) == 3
+    assert all(change.title.endswith(" in September 2025") for change in behind)
 
 
 def test_tickets_still_to_come_are_estimated_and_said(reports):

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import health_examples as examples
+from afterlaunch.health_report import Area
 from afterlaunch.render import figures, plots, section_sentences, service_sentences
 from afterlaunch.render.markup import Text
 from afterlaunch.render.numbers import plain
@@ -351,8 +352,20 @@ def test_a_month_that_is_not_far_is_drawn_where_it_is():
 
 def test_an_empty_panel_says_what_an_arrow_with_a_number_means():
     words = words_of(plots.service(examples.served()))
-    assert "arrow with a number: a month beyond the edge" in words
+    assert "a month beyond the edge: arrow with its number" in words
     assert "last mark: December 2025, its shape is its state" in words
+
+
+def test_without_an_empty_panel_a_line_below_says_what_the_marks_mean():
+    report = examples.served()
+    shown = [row for row in report.indicators if row.area in {Area.SPEED, Area.PEOPLE} and row.history]
+    fewer = tuple(row for row in report.indicators if row is not shown[-1])
+    even = report if len(shown) % 2 == 0 else dataclasses.replace(report, indicators=fewer)
+    (line,) = [word for word in words_of(plots.service(even)) if "arrow with its number" in word]
+    assert line == (
+        "usual range: grey band; target: dashed line; 95 % interval: whiskers; "
+        "a month beyond the edge: arrow with its number"
+    )
 
 
 def test_big_numbers_on_an_axis_have_their_thousands_apart():

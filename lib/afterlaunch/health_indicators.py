@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping
 
@@ -72,7 +73,16 @@ def kpi_background(history: History, *, money: Amounts, labels: Labels) -> tuple
     if not worth:
         return ()
     caught = measure_change(history, "recall", f"share of {labels.outcome_noun} caught")
-    return (*worth, caught, measure_change(history, "precision", "share of alerts that were right"))
+    right = measure_change(history, "precision", "share of alerts that were right")
+    return tuple(_with_month(change, history) for change in (*worth, caught, right))
+
+
+def _with_month(change: Change, history: History) -> Change:
+    """Name the month of a change whose outcomes are those of an earlier month than the report's."""
+    judged_window = history.judged.month.window
+    if judged_window == history.current.month.window:
+        return change
+    return dataclasses.replace(change, title=f"{change.title} in {judged_window.title}")
 
 
 def no_business_row() -> Indicator:

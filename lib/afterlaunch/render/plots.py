@@ -109,8 +109,11 @@ def _courses(report: HealthReport, areas: Sequence[Area]) -> Plot | None:
             _draw_course(axes, row, report, by_version=False)
             _title(axes, sections.kpi_title(row), width=46 if n_columns == 2 else 90, size=9.5)
             axes.set_ylabel(_axis_label(row))
-        for axes in list(panels.flat)[len(rows) :]:
+        free = list(panels.flat)[len(rows) :]
+        for axes in free:
             _explain_marks(axes, report)
+        if not free:
+            figure.supxlabel("; ".join(_MARKS), x=0.01, ha="left", fontsize=8, color=SOFT)
         alt = " ".join(f"{sections.kpi_title(row)}. {in_words(row)}" for row in rows)
         return show(figure, alt=alt)
 
@@ -347,6 +350,14 @@ def _month_ticks(points: Sequence[MonthPoint], *, narrow: bool) -> tuple[list[in
     return places, names
 
 
+_MARKS = (
+    "usual range: grey band",
+    "target: dashed line",
+    "95 % interval: whiskers",
+    "a month beyond the edge: arrow with its number",
+)
+
+
 def _explain_marks(axes: Axes, report: HealthReport) -> None:
     """Use an empty panel to say what the marks of its neighbours mean."""
     axes.axis("off")
@@ -354,10 +365,8 @@ def _explain_marks(axes: Axes, report: HealthReport) -> None:
         "How to read these charts",
         f"last mark: {report.window.title}, its shape is its state",
         "▲ act   ◆ watch   ● as usual",
-        "grey band: usual range; dashed line: target",
         "hatched: months without fresh rows",
-        "whiskers: 95 % interval",
-        "arrow with a number: a month beyond the edge",
+        *_MARKS,
     )
     for place, line in enumerate(lines):
         axes.text(
