@@ -40,7 +40,9 @@ def test_the_same_numbers_give_the_same_bytes(plot):
 def test_without_numbers_the_reader_is_told_so(plot):
     told = plot(examples.unjudged())
     assert isinstance(told, Text)
-    assert re.match(r"There (is|are) no ", told)
+    # What no table tells of is said once, in the words above: the plot says nothing.
+    assert re.match(r"There (is|are) no ", told) or (plot in SERVICE[:3] and not told)
+    assert ("<p" in told._repr_html_()) is bool(told)
 
 
 @pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot.__name__)
@@ -92,12 +94,15 @@ def test_the_title_states_what_was_found(plot, title):
 
 
 def test_each_business_chart_states_what_was_found():
-    words = words_of(plots.business(examples.troubled()))
-    assert [word for word in words if word.endswith("usual range") and ":" in word] == [
+    made = plots.business(examples.troubled())
+    titles = [
         "Claims caught: below usual range",
         "Reviews per caught claim: within usual range",
         "Net saving: below usual range",
     ]
+    assert [title for title in titles if f"{title}." in made.alt] == titles
+    drawn = " ".join(words_of(made))
+    assert [title for title in titles if title in drawn] == titles
 
 
 def test_the_trend_tells_versions_training_months_usual_range_and_target_apart():

@@ -42,7 +42,8 @@ class Text(str):
     __slots__ = ()
 
     def _repr_html_(self) -> str:
-        return "".join(element("p", typeset(part), class_="al-text").html for part in self.split("\n"))
+        paragraphs = (part for part in self.split("\n") if part)
+        return "".join(element("p", typeset(part), class_="al-text").html for part in paragraphs)
 
     def _repr_markdown_(self) -> str:
         return "\n\n".join(_markdown(part) for part in self.split("\n"))

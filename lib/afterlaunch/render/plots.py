@@ -87,11 +87,15 @@ def business(report: HealthReport) -> Plot | Text:
 
 def complaints(report: HealthReport) -> Plot | Text:
     """Plot the rate of tickets about the AI over all months."""
+    if report.complaints is None:
+        return Text("")
     return _courses(report, (Area.COMPLAINTS,)) or Text("There is no rate of tickets to plot.")
 
 
 def service(report: HealthReport) -> Plot | Text:
     """Plot each number about speed and people over all months, side by side."""
+    if report.speed is None and report.people is None:
+        return Text("")
     return _courses(report, (Area.SPEED, Area.PEOPLE)) or Text(
         "There is no number about speed or people to plot."
     )
@@ -107,7 +111,7 @@ def _courses(report: HealthReport, areas: Sequence[Area]) -> Plot | None:
         panels = figure.subplots(n_lines, n_columns, squeeze=False)
         for axes, row in zip(panels.flat, rows, strict=False):
             _draw_course(axes, row, report, by_version=False)
-            _title(axes, sections.kpi_title(row), width=46 if n_columns == 2 else 90, size=9.5)
+            _title(axes, sections.kpi_title(row), width=40 if n_columns == 2 else 90, size=9.5)
             axes.set_ylabel(_axis_label(row))
         free = list(panels.flat)[len(rows) :]
         for axes in free:

@@ -32,7 +32,9 @@ MAX_NAME_LENGTH = 34
 def stages(report: HealthReport) -> Plot | Text:
     """Plot the mean time of each stage in typical and in slow requests."""
     found = report.speed
-    if found is None or not found.stages:
+    if found is None:
+        return Text("")
+    if not found.stages:
         return Text("There are no stages to plot: the request log has none, or no answer was slow.")
     with blank_figure(height=1.3 + 0.42 * len(found.stages)) as figure:
         title = sections.speed_title(report)

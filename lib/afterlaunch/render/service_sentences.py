@@ -149,7 +149,8 @@ def people(report: HealthReport) -> Text:
     """Say who clicked again, who got two answers, and who left before the answer came."""
     found = report.people
     if found is None:
-        return Text(_not_measured(report, "people."))
+        # Both come from the request log: what is said of speed is not said again.
+        return Text("" if report.speed is None else _not_measured(report, "people."))
     parts = (_repeats(found), _two_answers(found), _left(found, report), _patience(found))
     return Text(" ".join(part for part in parts if part))
 
