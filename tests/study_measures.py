@@ -25,8 +25,8 @@ from afterlaunch.uncertainty import (
     resample_counts,
     wilson_interval,
 )
+from studies import run, say
 
-say = sys.stdout.write
 CELLS = np.linspace(-3, 3, 41)
 CELL_SHARES = stats.norm.pdf(CELLS) / stats.norm.pdf(CELLS).sum()
 
@@ -291,15 +291,5 @@ STUDIES = {
 }
 
 
-def main(names):
-    """Run the studies named, or all, and return how many contradict the documentation."""
-    n_wrong = 0
-    for name in names or STUDIES:
-        holds = STUDIES[name]()
-        n_wrong += not holds
-        say(f"  {name}: {'as documented' if holds else 'NOT as documented'}\n\n")
-    return n_wrong
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run(STUDIES, sys.argv[1:]))

@@ -27,8 +27,8 @@ from afterlaunch.rates import (
     risk_ratio,
     usual_range,
 )
+from studies import run, say
 
-say = sys.stdout.write
 PER = 1000.0
 
 
@@ -412,15 +412,5 @@ STUDIES = {
 }
 
 
-def main(names):
-    """Run the studies named, or all, and return how many contradict the documentation."""
-    n_wrong = 0
-    for name in names or STUDIES:
-        holds = STUDIES[name]()
-        n_wrong += not holds
-        say(f"  {name}: {'as documented' if holds else 'NOT as documented'}\n\n")
-    return n_wrong
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run(STUDIES, sys.argv[1:]))

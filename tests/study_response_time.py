@@ -17,8 +17,8 @@ from afterlaunch.patience import left_after, lost_to_waiting, share_left_by
 from afterlaunch.response_time import LatencyGrid, quantile_of_counts
 from afterlaunch.subgroups import Attribute, shared_by
 from afterlaunch.uncertainty import Interval, block_interval, block_weights, resample_counts
+from studies import run, say
 
-say = sys.stdout.write
 GRID = LatencyGrid()
 BY_HOUR = np.array([1, 1, 1, 1, 1, 2, 4, 8, 14, 17, 16, 14, 12, 13, 15, 14, 12, 9, 6, 4, 3, 2, 2, 1])
 HOUR_SHARES = BY_HOUR / BY_HOUR.sum()
@@ -372,15 +372,5 @@ STUDIES = {
 }
 
 
-def main(names):
-    """Run the studies named, or all, and return how many contradict the documentation."""
-    n_wrong = 0
-    for name in names or STUDIES:
-        holds = STUDIES[name]()
-        n_wrong += not holds
-        say(f"  {name}: {'as documented' if holds else 'NOT as documented'}\n\n")
-    return n_wrong
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run(STUDIES, sys.argv[1:]))

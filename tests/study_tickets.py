@@ -25,8 +25,8 @@ from afterlaunch.ticket_audit import (
 )
 from afterlaunch.ticket_themes import quotes, theme_of
 from afterlaunch.tickets import classify, folded, word_pattern
+from studies import run, say
 
-say = sys.stdout.write
 IS_ABOUT_AI = np.array(ticket_examples.LABELS)
 ABOUT_AI = [text for texts in ticket_examples.ABOUT_AI.values() for text in texts]
 THEMES = [theme for theme in ticket_examples.THEMES if theme]
@@ -286,15 +286,5 @@ STUDIES = {
 }
 
 
-def main(names):
-    """Run the studies named, or all, and return how many contradict the documentation."""
-    n_wrong = 0
-    for name in names or STUDIES:
-        holds = STUDIES[name]()
-        n_wrong += not holds
-        say(f"  {name}: {'as documented' if holds else 'NOT as documented'}\n\n")
-    return n_wrong
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run(STUDIES, sys.argv[1:]))

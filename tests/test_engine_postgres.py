@@ -1,6 +1,7 @@
 """A real PostgreSQL server on a socket of its own, read through ADBC; skipped where no server is installed."""
 
 import os
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -10,13 +11,15 @@ import pytest
 from afterlaunch.engine import Source
 from afterlaunch.errors import DataError
 
+# Debian keeps it where the PATH of a plain user does not lead.
+RUNUSER = shutil.which("runuser", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") or "runuser"
 SERVERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 pytestmark = pytest.mark.skipif(not SERVERS, reason="no PostgreSQL server is installed")
 
 
 def as_server_user(*command):
     # The server refuses to run as root; Debian's package brings a user for it.
-    return ("runuser", "-u", "postgres", "--", *command) if os.geteuid() == 0 else command
+    return (RUNUSER, "-u", "postgres", "--", *command) if os.geteuid() == 0 else command
 
 
 @pytest.fixture(scope="module")

@@ -203,7 +203,14 @@ def _without_password(url: str) -> str:
     return re.sub(r"(?<=://)[^@/]*@", "…@", url)
 
 
-def _text_literal(text: str) -> str:
+def text_literal(text: str) -> str:
+    """Return a text as SQL.
+
+    Examples
+    --------
+    >>> text_literal("it's")
+    "'it''s'"
+    """
     return "'" + text.replace("'", "''") + "'"
 
 
@@ -242,7 +249,7 @@ class DuckDB:
         elif kind == "duckdb":
             self._attach(path, source.table, view)
         else:
-            files = "[" + ", ".join(_text_literal(str(f)) for f in source_files(path)) + "]"
+            files = "[" + ", ".join(text_literal(str(f)) for f in source_files(path)) + "]"
             options = ", union_by_name = true" + (", sample_size = -1" if kind == "csv" else "")
             self._try(f"CREATE TEMP VIEW {view} AS SELECT * FROM read_{kind}({files}{options})", path)
         described = self._try(f"DESCRIBE {view}", path)
@@ -254,7 +261,7 @@ class DuckDB:
 
     def local_time(self, expression: str, time_zone: str) -> str:
         """Return SQL that turns a zoned instant into local time."""
-        return f"timezone({_text_literal(time_zone)}, {expression})"
+        return f"timezone({text_literal(time_zone)}, {expression})"
 
     def milliseconds(self, instant: str) -> str:
         """Return SQL of the milliseconds since 1970."""
@@ -311,7 +318,7 @@ class DuckDB:
 
     def _attach(self, path: str, table: str, view: str) -> None:
         source_files(path)
-        self._try(f"ATTACH IF NOT EXISTS {_text_literal(path)} AS {self.quote(path)} (READ_ONLY)", path)
+        self._try(f"ATTACH IF NOT EXISTS {text_literal(path)} AS {self.quote(path)} (READ_ONLY)", path)
         rows = self._connection.execute(
             "SELECT table_name FROM duckdb_tables() WHERE database_name = ? UNION ALL "
             "SELECT view_name FROM duckdb_views() WHERE database_name = ? AND NOT internal",
@@ -474,7 +481,7 @@ class Spark:
 
     def local_time(self, expression: str, time_zone: str) -> str:
         """Return SQL that turns a zoned instant into local time."""
-        return f"CAST(from_utc_timestamp({expression}, {_text_literal(time_zone)}) AS TIMESTAMP_NTZ)"
+        return f"CAST(from_utc_timestamp({expression}, {text_literal(time_zone)}) AS TIMESTAMP_NTZ)"
 
     def milliseconds(self, instant: str) -> str:
         """Return SQL of the milliseconds since 1970; the session's zone is UTC."""

@@ -20,7 +20,7 @@ from afterlaunch.health_policy import HealthPolicy
 from afterlaunch.health_report import DecisionCell, DecisionWorth, Fact, Indicator, ThresholdValue
 from afterlaunch.kpi_table import KpiMonths
 from afterlaunch.kpis import DecisionValues, formula_sql
-from afterlaunch.scoring_log import ScoringLog, instant_literal
+from afterlaunch.scoring_log import ScoringLog, inside
 from afterlaunch.uncertainty import block_interval, block_weights
 from afterlaunch.windows import Window
 
@@ -95,7 +95,7 @@ def decision_worth_of(
     version = _main_version(log, window)
     if version is None:
         return None
-    inside = f"{_inside(window)} AND judged = 1 AND model_version = '{version}'"
+    where = f"{inside('scored_at', window)} AND judged = 1 AND model_version = '{version}'"
     day = Key(name="day", sql="CAST(scored_at AS DATE)")
     totals = _value_totals(log, values, money)
     by_cell, by_bin = aggregate(
@@ -107,21 +107,17 @@ def decision_worth_of(
             ),
             Cut(keys=(day, Key(name="score_bin", sql=grid_sql("score"))), totals=totals),
         ),
-        where=inside,
+        where=where,
     )
     threshold = log.setup.versions[version].threshold
     return _worth(by_cell, by_bin, version, threshold, unit=values.unit, window=window, resampling=resampling)
-
-
-def _inside(window: Window) -> str:
-    return f"scored_at >= {instant_literal(window.start)} AND scored_at < {instant_literal(window.end)}"
 
 
 def _main_version(log: ScoringLog, window: Window) -> str | None:
     """Return the version of most judged rows of the month; None without any."""
     key = Key(name="version", sql="model_version")
     cut = Cut(keys=(key,), totals=(count_where("n", "judged = 1"),))
-    (rows,) = aggregate(log.engine, judged_view(log), (cut,), where=_inside(window))
+    (rows,) = aggregate(log.engine, judged_view(log), (cut,), where=inside("scored_at", window))
     rows = rows[rows["n"] > 0].sort_values(["n", "version"], ascending=[False, True])
     return str(rows["version"].iloc[0]) if len(rows) else None
 

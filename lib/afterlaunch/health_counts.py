@@ -20,7 +20,7 @@ from afterlaunch.contract import number_literal
 from afterlaunch.findings import Direction
 from afterlaunch.kpis import DecisionValues, Kpi, formula_sql
 from afterlaunch.performance import SMALLEST_PROBABILITY, ScoreCounts
-from afterlaunch.scoring_log import LogSetup, ScoringLog, instant_literal
+from afterlaunch.scoring_log import LogSetup, ScoringLog, inside, instant_literal
 from afterlaunch.windows import Window
 
 if TYPE_CHECKING:
@@ -201,8 +201,7 @@ def count_months(
         exact_sum("sum_score_judged", "score", where="judged = 1"),
     )
     judged = log.judged_month(last)
-    start, end = instant_literal(judged.start), instant_literal(judged.end)
-    inside = f"scored_at >= {start} AND scored_at < {end} AND judged = 1"
+    is_judged = f"{inside('scored_at', judged)} AND judged = 1"
     cuts = [
         Cut(keys=(day, version), totals=totals),
         Cut(keys=(judged_day, grid), totals=counts),
@@ -210,9 +209,9 @@ def count_months(
     ]
     for i, column in enumerate(segment_columns):
         value_sql = f"coalesce(CAST({log.features[column]} AS STRING), '(missing)')"
-        segment = Key(name=f"segment_{i}", sql=f"CASE WHEN {inside} THEN {value_sql} END")
+        segment = Key(name=f"segment_{i}", sql=f"CASE WHEN {is_judged} THEN {value_sql} END")
         cuts.append(Cut(keys=(segment, judged_day, grid), totals=counts))
-    where = f"scored_at >= {instant_literal(first.start)} AND scored_at < {instant_literal(last.end)}"
+    where = inside("scored_at", Window.of_months(first, last))
     by_day, by_day_bin, by_month_score, *by_segment_frames = aggregate(
         log.engine, view, tuple(cuts), where=where
     )
@@ -250,9 +249,7 @@ def judged_view(log: ScoringLog) -> str:
 def trained_on_sql(setup: LogSetup, version: str = "model_version") -> str:
     """Return the SQL condition that a row lies in the training window of a version."""
     return " OR ".join(
-        f"({version} = '{v.name}' AND scored_at >= {instant_literal(v.trained.start)} "
-        f"AND scored_at < {instant_literal(v.trained.end)})"
-        for v in setup.versions.values()
+        f"({version} = '{v.name}' AND {inside('scored_at', v.trained)})" for v in setup.versions.values()
     )
 
 

@@ -27,7 +27,7 @@ from afterlaunch.response_time import (
     quantile_of_counts,
     window_minutes,
 )
-from afterlaunch.scoring_log import instant_literal
+from afterlaunch.scoring_log import inside
 from afterlaunch.windows import Window
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def read_request_counts(log: RequestLog, *, months: tuple[Window, ...]) -> Reque
             Cut(keys=(_DAY,), totals=_day_totals(log)),
             Cut(keys=(_DAY, _AT_PEAK, _BUCKET), totals=(_N,)),
         ),
-        where=_inside(Window.of_months(months[0], months[-1])),
+        where=inside(_ARRIVED, Window.of_months(months[0], months[-1])),
     )
     counted = tuple(
         _month(month, totals, buckets, groups) for month, (_, groups) in zip(months, arrivals, strict=True)
@@ -177,14 +177,11 @@ def bucket_sql(milliseconds: str) -> str:
     return f"CAST(least({steps}, {grid.n_buckets - 1}) AS INT)"
 
 
+_ARRIVED = "arrived_at"
 _N = Total(name="n", sql="count(*)")
 _DAY = Key(name="day", sql="CAST(arrived_at AS DATE)")
 _AT_PEAK = Key(name="at_peak", sql="is_at_peak")
 _BUCKET = Key(name="bucket", sql=bucket_sql("latency_ms"))
-
-
-def _inside(window: Window, column: str = "arrived_at") -> str:
-    return f"{column} >= {instant_literal(window.start)} AND {column} < {instant_literal(window.end)}"
 
 
 def _read_arrivals(log: RequestLog, month: Window) -> tuple[Integers, ClickGroups | None]:
@@ -206,7 +203,7 @@ def _read_arrivals(log: RequestLog, month: Window) -> tuple[Integers, ClickGroup
         }
     found = engine.numbers(
         f"SELECT {', '.join(f'{sql} AS {name}' for name, sql in columns.items())} FROM {log.view} "
-        f"WHERE {_inside(month)}"
+        f"WHERE {inside(_ARRIVED, month)}"
     )
     at_ms = found["at_ms"]
     n_by_minute = np.bincount((at_ms - start_ms) // 60_000, minlength=month.n_days * 1440)
@@ -346,7 +343,7 @@ def _by_day(frame: pd.DataFrame, name: str, month: Window) -> Floats:
 
 
 def _detail(log: RequestLog, month: Window, typical_ms: tuple[float, float]) -> RequestDetail:
-    where = _inside(month)
+    where = inside(_ARRIVED, month)
     cells, by_hour = aggregate(
         log.engine,
         "requests_by_load",
@@ -358,7 +355,7 @@ def _detail(log: RequestLog, month: Window, typical_ms: tuple[float, float]) -> 
     )
     (bands,) = aggregate(log.engine, "requests_by_load", (_band_cut(log, typical_ms),), where=where)
     (means,) = aggregate(
-        log.engine, "requests_by_load", (_mean_cut(month),), where=_inside(_with_previous(month))
+        log.engine, "requests_by_load", (_mean_cut(month),), where=inside(_ARRIVED, _with_previous(month))
     )
     (waits,) = aggregate(
         log.engine, "requests_by_load", (_WAITS,), where=f"{where} AND waited_ms IS NOT NULL"
@@ -450,7 +447,7 @@ _SUM_LATENCY = exact_sum("sum_latency_ms", "latency_ms", digits=3)
 
 def _mean_cut(month: Window) -> Cut:
     """Return the sums of the latencies of answered requests by endpoint, this month and last month."""
-    is_current = f"CASE WHEN {_inside(month)} THEN 1 ELSE 0 END"
+    is_current = f"CASE WHEN {inside(_ARRIVED, month)} THEN 1 ELSE 0 END"
     answered = Key(name="is_current", sql=f"CASE WHEN is_unanswered = 0 THEN {is_current} END")
     return Cut(keys=(answered, _ENDPOINT), totals=(_N, _SUM_LATENCY))
 

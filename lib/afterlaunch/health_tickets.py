@@ -18,7 +18,7 @@ from afterlaunch.contract import number_literal
 from afterlaunch.health_requests import subject_sql
 from afterlaunch.repeat_clicks import ClickGroups
 from afterlaunch.request_log import RequestLog
-from afterlaunch.scoring_log import ScoringLog, instant_literal
+from afterlaunch.scoring_log import ScoringLog, inside, instant_literal
 from afterlaunch.ticket_table import TicketTable
 from afterlaunch.ticket_themes import Themes, theme_of
 from afterlaunch.tickets import Flags, classify
@@ -94,12 +94,12 @@ def read_ticket_counts(
     """
     engine = log.engine
     circumstances = _create_circumstances(log, requests, groups, months[-1])
-    inside = _inside(Window.of_months(months[0], months[-1]), "case_at")
+    period = Window.of_months(months[0], months[-1])
     facts = ", ".join(f"coalesce(facts.{name}, 0) AS {name}" for name in circumstances)
     tickets = engine.query(
         "SELECT ticket_id, tickets.case_id AS case_id, received_at, case_at, text, about_ai, theme, weight, "
         f"{facts} FROM {table.view} AS tickets LEFT JOIN case_circumstances AS facts "
-        f"ON tickets.case_id = facts.case_id WHERE {inside} ORDER BY case_at, ticket_id"
+        f"ON tickets.case_id = facts.case_id WHERE {inside('case_at', period)} ORDER BY case_at, ticket_id"
     )
     flags, themes = _told_apart(tickets, table)
     joined = engine.query(f"SELECT count(*) AS n, count(case_at) AS n_joined FROM {table.view}").iloc[0]
@@ -108,7 +108,7 @@ def read_ticket_counts(
         tickets=_with_days(tickets, flags, themes),
         decisions=engine.query(
             f"SELECT CAST(scored_at AS DATE) AS day, count(*) AS n FROM {log.view} "
-            f"WHERE {_inside(Window.of_months(months[0], months[-1]), 'scored_at')} GROUP BY CAST(scored_at AS DATE)"
+            f"WHERE {inside('scored_at', period)} GROUP BY CAST(scored_at AS DATE)"
         ).sort_values("day", ignore_index=True),
         cells=_cells(log, circumstances),
         joined_share=float(joined["n_joined"] / joined["n"]) if joined["n"] else float("nan"),
@@ -118,10 +118,6 @@ def read_ticket_counts(
         circumstances=circumstances,
         as_of=log.as_of,
     )
-
-
-def _inside(window: Window, column: str) -> str:
-    return f"{column} >= {instant_literal(window.start)} AND {column} < {instant_literal(window.end)}"
 
 
 def _told_apart(tickets: pd.DataFrame, table: TicketTable) -> tuple[Flags, Themes]:
@@ -159,7 +155,7 @@ def _create_circumstances(
     log.engine.create_view(
         "cases_of_month",
         f"SELECT case_id, scored_at, score, decision, model_version, CASE model_version {thresholds} END AS cut "
-        f"FROM {log.view} WHERE {_inside(month, 'scored_at')}",
+        f"FROM {log.view} WHERE {inside('scored_at', month)}",
     )
     known = {
         "near_threshold": _near_threshold(),
@@ -202,15 +198,15 @@ def _create_clicked_again(requests: RequestLog, groups: ClickGroups, month: Wind
         "cases_clicked_again",
         "SELECT case_id, 1 AS clicked_again, max(CASE WHEN two.subject IS NULL THEN 0 ELSE 1 END) AS two_answers "
         f"FROM (SELECT case_id, {subject_sql(engine)} AS subject FROM {requests.view} "
-        f"WHERE {_inside(month, 'arrived_at')}) AS asked "
+        f"WHERE {inside('arrived_at', month)}) AS asked "
         "INNER JOIN subjects_again AS again ON asked.subject = again.subject "
         "LEFT JOIN subjects_two_answers AS two ON asked.subject = two.subject GROUP BY case_id",
     )
 
 
 def _near_threshold() -> str:
-    inside = "least(greatest({0}, 1e-6), 1e0 - 1e-6)"
-    score, cut = inside.format("score"), inside.format("cut")
+    clipped = "least(greatest({0}, 1e-6), 1e0 - 1e-6)"
+    score, cut = clipped.format("score"), clipped.format("cut")
     distance = f"ln({score} / (1e0 - {score})) - ln({cut} / (1e0 - {cut}))"
     return f"CASE WHEN abs({distance}) <= {number_literal(NEAR_LOGIT)} THEN 1 ELSE 0 END"
 

@@ -28,7 +28,7 @@ from afterlaunch.contract import (
     typed_column,
     zero_or_one,
 )
-from afterlaunch.engine import Engine, Source
+from afterlaunch.engine import Engine, Source, text_literal
 from afterlaunch.errors import ParameterError
 from afterlaunch.scoring_log import ScoringLog, instant_literal
 
@@ -258,11 +258,7 @@ def _request_rows(setup: RequestSetup, kinds: Mapping[str, str], beside: Scoring
     )
     if roles.environment not in kinds:
         return select
-    return f"{select} WHERE {of_type(roles.environment, 'STRING')} = {_text_literal(setup.environment)}"
-
-
-def _text_literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    return f"{select} WHERE {of_type(roles.environment, 'STRING')} = {text_literal(setup.environment)}"
 
 
 def _no_rows_of_environment(setup: RequestSetup, engine: Engine) -> list[Failure]:
@@ -322,13 +318,13 @@ def _case_check(column: str) -> Check:
 
 def _status_checks(setup: RequestSetup, column: str) -> list[Check]:
     names = (*setup.answered, *setup.unanswered)
-    answered = ", ".join(map(_text_literal, setup.answered))
+    answered = ", ".join(map(text_literal, setup.answered))
     return [
         *missing(column, "status"),
         Check(
             check="unknown status",
             column=column,
-            bad=f"status NOT IN ({', '.join(map(_text_literal, names))})",
+            bad=f"status NOT IN ({', '.join(map(text_literal, names))})",
             value="status",
             allowed=f"{', '.join(names)} (answered and unanswered in model.yaml)",
         ),
@@ -399,7 +395,7 @@ def _requests(setup: RequestSetup, engine: Engine, as_of: dt.date) -> str:
     limit = number_literal(setup.time_limit_ms)
     has_answer = "logged_latency_ms IS NOT NULL"
     if roles.status is not None:
-        has_answer += f" AND status IN ({', '.join(map(_text_literal, setup.answered))})"
+        has_answer += f" AND status IN ({', '.join(map(text_literal, setup.answered))})"
     latency = f"CASE WHEN {has_answer} THEN least(logged_latency_ms, {limit}) ELSE {limit} END"
     arrived = "logged_at"
     if setup.arrived_at_is == "end":

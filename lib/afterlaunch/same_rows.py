@@ -19,7 +19,7 @@ from afterlaunch.health_measures import (
     kpi_measure,
 )
 from afterlaunch.health_report import Comparison, SameRows
-from afterlaunch.scoring_log import ScoringLog, instant_literal
+from afterlaunch.scoring_log import ScoringLog, inside
 from afterlaunch.uncertainty import block_interval
 from afterlaunch.windows import Window
 
@@ -72,13 +72,13 @@ def compare_same_rows(
 def _most_frequent_pair(log: ScoringLog, window: Window) -> tuple[str, str] | None:
     if log.setup.shadow_scores is None:
         return None
-    inside = f"scored_at >= {instant_literal(window.start)} AND scored_at < {instant_literal(window.end)}"
+    where = inside("scored_at", window)
     log.engine.keep(
         "shadowed_cases",
         "SELECT judged_cases.*, shadow_rows.model_version AS other_version, shadow_rows.score AS other_score "
         f"FROM {judged_view(log)} JOIN shadow_rows ON judged_cases.case_id = shadow_rows.case_id "
         "WHERE judged = 1 AND judged_cases.model_version <> shadow_rows.model_version "
-        f"AND {inside} AND NOT ({trained_on_sql(log.setup, 'shadow_rows.model_version')})",
+        f"AND {where} AND NOT ({trained_on_sql(log.setup, 'shadow_rows.model_version')})",
     )
     keys = (Key(name="champion", sql="model_version"), Key(name="other", sql="other_version"))
     n_rows = (count_where("n", "judged = 1"),)

@@ -439,3 +439,14 @@ def instant_literal(day: dt.date) -> str:
     "CAST('2013-09-01 00:00:00' AS TIMESTAMP)"
     """
     return f"CAST('{day.isoformat()} 00:00:00' AS TIMESTAMP)"
+
+
+def inside(column: str, window: Window) -> str:
+    """Return the SQL condition that a time lies in a window.
+
+    Examples
+    --------
+    >>> inside("day", Window.parse("2013-09"))
+    "day >= CAST('2013-09-01 00:00:00' AS TIMESTAMP) AND day < CAST('2013-10-01 00:00:00' AS TIMESTAMP)"
+    """
+    return f"{column} >= {instant_literal(window.start)} AND {column} < {instant_literal(window.end)}"
