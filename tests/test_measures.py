@@ -10,17 +10,26 @@ from afterlaunch import (
     bins,
     calibration,
     decision_value,
+    divergence,
+    input_changes,
+    input_windows,
+    month_to_month,
     nowcast,
     patience,
     performance,
     rates,
+    relabelling,
+    relations,
     response_time,
+    score_effects,
+    since_when,
     slow_requests,
     subgroups,
     ticket_audit,
     ticket_themes,
     tickets,
     uncertainty,
+    unit_changes,
 )
 from afterlaunch.performance import Confusion, ScoreCounts
 from afterlaunch.ranges import Range
@@ -33,17 +42,26 @@ MODULES = (
     bins,
     calibration,
     decision_value,
+    input_changes,
+    input_windows,
+    divergence,
+    month_to_month,
     nowcast,
     patience,
     performance,
     rates,
+    relabelling,
+    relations,
     response_time,
+    score_effects,
+    since_when,
     slow_requests,
     subgroups,
     ticket_audit,
     ticket_themes,
     tickets,
     uncertainty,
+    unit_changes,
 )
 
 # What is public and no measure, and why it needs no row.
@@ -55,6 +73,7 @@ NOT_MEASURES = {
     "merge": "a constructor",
     "block_weights": "draws, not a measure of anything",
     "of_numbers": "a constructor",
+    "of_counts": "a constructor",
     "of_categories": "a constructor",
     "from_json": "a constructor",
     "to_json": "an export",
@@ -62,7 +81,11 @@ NOT_MEASURES = {
     "lower": "edges, the inverse of the grid's index",
     "upper": "edges, the inverse of the grid's index",
     "contains": "a comparison",
+    "change": "a difference of fields",
+    "changed_pairs": "comparisons",
+    "is_changed": "comparisons",
     "is_too_small": "a comparison",
+    "is_clear": "a comparison",
     "disagrees": "a comparison",
     "n": "a count",
     "n_buckets": "a count",
@@ -93,6 +116,8 @@ NOT_MEASURES = {
     "labels": "words",
     "why_no_quantile": "words",
     "why_undefined": "words",
+    "why_no_fidelity": "words",
+    "offsets": "places of the bins",
 }
 
 
@@ -253,6 +278,9 @@ USED = slice(int(BUCKETS.nonzero()[0][0]), int(BUCKETS.nonzero()[0][-1]) + 1)
 BUSY = 1 + np.random.default_rng(10).permutation(60) ** 2
 BUSY_ORDER = np.random.default_rng(11).permutation(60)
 BY_HOUR = np.random.default_rng(12).poisson(np.repeat([0.5, 9.0, 2.0, 1.0], 60)).reshape(4, 60)
+SIZES = np.arange(1.0, 26.0)
+SIZE_ROWS = 100 * np.random.default_rng(17).integers(5, 50, (1, 25)).repeat(2, axis=0) // np.arange(1, 26)
+CATEGORIES = [3_000, 0, 2_500, 1_000, 3_500], [0, 6_100, 2_000, 5_000, 7_000]
 LEFT, SHOWN = np.random.default_rng(13).integers(0, 30, (2, 3, 8))
 EVENTS, UNITS = np.array([9, 14, 8, 13, 11, 16]), np.array([5000, 6000, 5500, 6000, 5000, 7000])
 GROUPS = (
@@ -270,8 +298,33 @@ MONTHLY = [
     Audit(flagged=Stratum(n_tickets=90, n_labelled=n, n_true=n - 9), unflagged=UNFLAGGED)
     for n in (40, 50, 60)
 ]
+RELATED = np.random.default_rng(21).normal(size=(3, 300, 3)).cumsum(axis=2)
 IF_ALERT, IF_PASSED = np.random.default_rng(14).normal(size=(2, 5, 12))
 CASES = np.random.default_rng(15).integers(1, 20, (5, 12))
+BINNED = np.random.default_rng(17).integers(1, 90, (2, 8))
+BIN_VALUES = np.arange(8.0) ** 2
+EARLIER = np.random.default_rng(22).normal(size=(6, 12)) * np.arange(1, 13)
+THIS_MONTH = np.append(np.random.default_rng(23).normal(size=11), 30.0) * np.arange(1, 13)
+SINCE_MAY = np.random.default_rng(24).normal(size=9) + 6 * (np.arange(9) >= 4)
+
+CODED = np.random.default_rng(18).integers(0, 4, (120, 3))
+EXPLAINED = np.random.default_rng(19).random((120, 1)) / 4 + CODED[:, [0, 1]] * [0.1, 0.05]
+BY_BIN = np.random.default_rng(20).multinomial(90, [0.1, 0.2, 0.3, 0.4], (2, 3))
+
+
+def learned(codes=CODED, n_bins=(4, 4, 4), targets=EXPLAINED):
+    return score_effects.fit_score_effects(codes, n_bins, targets=targets)
+
+
+def effects_of(found, by_bin=BY_BIN):
+    """Return effects and their standard errors between two windows, given by input and bin."""
+    effects = found.effects(*(window.ravel() for window in by_bin))
+    return np.array([effects.values, effects.standard_errors])
+
+
+def unexplained(change, by_bin=BY_BIN):
+    windows = (window.ravel() for window in by_bin)
+    return learned().decompose(*windows, mean_change=change).unexplained
 
 
 def limits(values):
@@ -379,6 +432,14 @@ def merged_audit(audits):
     return Audit(flagged=added("flagged"), unflagged=added("unflagged"))
 
 
+def related(*windows, names="abc"):
+    """Return what became of the relations of three inputs; the last two depend on the random splits."""
+    found = relations.relation_change(windows[:-1], windows[-1], names=list(names), seed=1)
+    by_name = sorted(found.pairs, key=lambda pair: sorted([pair.first, pair.second]))
+    numbers = [[pair.before, pair.expected, pair.after, pair.usual] for pair in by_name]
+    return [found.overall.statistic, *np.ravel(numbers), found.overall.p_value, found.overall.sampling]
+
+
 def theme_codes(texts):
     names = sorted(set(ticket_themes.theme_of(TEXTS).theme))
     return np.array([names.index(theme) for theme in ticket_themes.theme_of(texts).theme])
@@ -389,12 +450,73 @@ def values_and_shares(if_alert, if_passed, n):
     return np.array([curve.value, curve.alert_share])
 
 
+def category_shares(before, after, order=slice(None)):
+    before, after = np.array(before, float)[order], np.array(after, float)[order]
+    n_before, n_after = before.sum(), after.sum()
+    return relabelling.CategoryShares(
+        names=tuple(np.array(["AA", "aa", "UA", "WN", "DL"])[order].tolist()),
+        reference=before / n_before,
+        current=after / n_after,
+        n_reference=n_before,
+        n_current=n_after,
+        z=relabelling.share_z(before, after, n_reference=n_before, n_current=n_after),
+        is_new=relabelling.new_names(before, after),
+        is_gone=relabelling.new_names(after, before),
+    )
+
+
+def of_pairs(pairs):
+    names = ["AA", "aa", "UA", "WN", "DL"]
+    return [[names.index(p.before), names.index(p.after), p.reference_share, p.share] for p in pairs]
+
+
+def of_unit(factor=1.0, *, first=0.5, empty=()):
+    values = np.append(SIZES + first, 100 * (SIZES + first))
+    before = np.append(SIZE_ROWS[0], 0 * SIZE_ROWS[0])
+    after = np.append(0.7 * SIZE_ROWS[1], 0.3 * SIZE_ROWS[1])
+    places = np.searchsorted(values, empty)
+    found = unit_changes.unit_change(
+        np.insert(values, places, empty) * factor, np.insert(before, places, 0), np.insert(after, places, 0)
+    )
+    levels = np.array([found.reference_level, found.current_level]) / factor
+    return [found.factor, found.share, found.distance, *levels]
+
+
+def of_input(before=SIZE_ROWS[0], after=SIZE_ROWS[1][::-1], *, factor=1.0, shift=0.0):
+    found = input_changes.input_changes(
+        input_windows.NumberCounts(values=SIZES * factor + shift, reference=before, current=after)
+    )
+    levels = [[c.reference_level - shift, c.current_level - shift] for c in found if c.kind == "shifted"]
+    levels += [[c.reference_level, c.current_level] for c in found if c.kind == "spread"]
+    return np.array(levels) / factor
+
+
 def ends(interval):
     return np.array([interval.lower, interval.upper])
 
 
 def interval_of(estimate, draws):
     return ends(uncertainty.block_interval(estimate, draws, 20))
+
+
+def usual_changes(earlier=EARLIER, now=THIS_MONTH, *, kind="signed"):
+    """Return limits (as widths, which do not mind a sign) and p-values, one column a quantity."""
+    found = month_to_month.usual_change(earlier, now, kind=month_to_month.QuantityKind(kind))
+    return np.array([found.upper - found.lower, found.p_value, found.p_adjusted])
+
+
+def compared_with(factor=1.0, order=slice(None)):
+    usual = month_to_month.usual_change(factor * EARLIER[:, order], factor * THIS_MONTH[order])
+    year = np.where(np.arange(12) % 2, 0.1, 50.0)[order]
+    now = np.full(12, factor * 99.0)
+    found = month_to_month.deciding_comparisons(now, factor * year, usual=usual, floor=abs(factor))
+    return np.array([list(month_to_month.Against).index(against) for against in found])
+
+
+def onset(values):
+    """Return the month, and the levels before and since it."""
+    found = since_when.since_when([str(i) for i in range(len(values))], values)
+    return np.array([float(found.since), found.before, found.after])
 
 
 # Measures of other things: pairs that must be equal, each with what it says.
@@ -650,6 +772,56 @@ SAME = {
         "another unit": (rates.run_of_eight(100 * YEAR, 300.0), rates.run_of_eight(YEAR, 3.0)),
         "older months": (rates.run_of_eight(np.append(-YEAR, YEAR), 3.0), rates.run_of_eight(YEAR, 3.0)),
     },
+    "share_z": {
+        "windows swapped": (
+            relabelling.share_z([9, 40], [0, 55], n_reference=500, n_current=700),
+            -relabelling.share_z([0, 55], [9, 40], n_reference=700, n_current=500),
+        ),
+        "the other rows counted": (
+            relabelling.share_z([491, 460], [700, 645], n_reference=500, n_current=700),
+            -relabelling.share_z([9, 40], [0, 55], n_reference=500, n_current=700),
+        ),
+        "every row four times": (
+            relabelling.share_z([36, 160], [0, 220], n_reference=2_000, n_current=2_800),
+            2 * relabelling.share_z([9, 40], [0, 55], n_reference=500, n_current=700),
+        ),
+    },
+    "new_names": {
+        "every row three times": (
+            relabelling.new_names(3 * BUSY, 3 * BUSY[::-1]),
+            relabelling.new_names(BUSY, BUSY[::-1]),
+        ),
+        "names in another order": (
+            relabelling.new_names(BUSY[BUSY_ORDER], BUSY[::-1][BUSY_ORDER]),
+            relabelling.new_names(BUSY, BUSY[::-1])[BUSY_ORDER],
+        ),
+    },
+    "relabellings": {
+        "names in another order": (
+            of_pairs(relabelling.relabellings(category_shares(*CATEGORIES, [4, 1, 3, 0, 2]))),
+            of_pairs(relabelling.relabellings(category_shares(*CATEGORIES))),
+        ),
+        "windows swapped": (
+            of_pairs(relabelling.relabellings(category_shares(*CATEGORIES[::-1]))),
+            np.array(of_pairs(relabelling.relabellings(category_shares(*CATEGORIES))))[:, [1, 0, 3, 2]],
+        ),
+    },
+    "swapped": {
+        "windows swapped": (
+            of_pairs(relabelling.swapped(category_shares([9, 0, 90, 20, 50], [9, 0, 20, 90, 50])))[0][2:],
+            of_pairs(relabelling.swapped(category_shares([9, 0, 20, 90, 50], [9, 0, 90, 20, 50])))[1][2:],
+        ),
+    },
+    "unit_change": {
+        "another unit": (of_unit(8.0), of_unit()),
+        "with empty cells": (of_unit(first=0, empty=[30, 31, 2_001]), of_unit(first=0)),
+    },
+    "input_changes": {
+        "every row three times": (of_input(3 * SIZE_ROWS[0], 3 * SIZE_ROWS[1][::-1]), of_input()),
+        "another unit": (of_input(factor=8.0), of_input()),
+        "another zero": (of_input(shift=-50.0), of_input()),
+        "windows swapped": (of_input(SIZE_ROWS[1][::-1], SIZE_ROWS[0])[:, ::-1], of_input()),
+    },
     "resample_counts": {
         "blocks in another order": (
             uncertainty.resample_counts(COUNTS[ORDER], WEIGHTS[:, ORDER]),
@@ -693,6 +865,75 @@ SAME = {
         ),
         "one alone": (uncertainty.holm([0.04]), [0.04]),
     },
+    **{
+        measure.__name__: {
+            "windows swapped": (measure(*BINNED[::-1]), measure(*BINNED)),
+            "bins in another order": (measure(*BINNED[:, ::-1]), measure(*BINNED)),
+            "with an empty bin": (measure(*np.insert(BINNED, 3, 0, axis=1)), measure(*BINNED)),
+            "every row three times": (
+                measure(*(3 * BINNED)) + of_sampling * divergence.psi_sampling_bias(*(3 * BINNED)),
+                measure(*BINNED) + of_sampling * divergence.psi_sampling_bias(*BINNED),
+            ),
+        }
+        for measure, of_sampling in (
+            (divergence.population_stability_index, 0),
+            (divergence.adjusted_psi, 1),
+            (divergence.jensen_shannon_distance, 0),
+        )
+    },
+    "psi_sampling_bias": {
+        "windows swapped": (
+            divergence.psi_sampling_bias(*BINNED[::-1]),
+            divergence.psi_sampling_bias(*BINNED),
+        ),
+        "with an empty bin": (
+            divergence.psi_sampling_bias(*np.insert(BINNED, 3, 0, axis=1)),
+            divergence.psi_sampling_bias(*BINNED),
+        ),
+        "every row three times": (
+            divergence.psi_sampling_bias(*(3 * BINNED)),
+            divergence.psi_sampling_bias(*BINNED) / 3,
+        ),
+    },
+    **{
+        measure.__name__: {
+            "another unit": (measure(100 * BIN_VALUES - 3, *BINNED), measure(BIN_VALUES, *BINNED)),
+            "mirrored": (
+                measure(-BIN_VALUES[::-1], *BINNED[:, ::-1]),
+                sign * measure(BIN_VALUES, *BINNED),
+            ),
+            "every row three times": (measure(BIN_VALUES, *(3 * BINNED)), measure(BIN_VALUES, *BINNED)),
+            "with an empty bin": (
+                measure(np.insert(BIN_VALUES, 3, 5.0), *np.insert(BINNED, 3, 0, axis=1)),
+                measure(BIN_VALUES, *BINNED),
+            ),
+        }
+        for measure, sign in ((divergence.wasserstein_in_sd, 1), (divergence.mean_shift_in_sd, -1))
+    },
+    "benjamini_hochberg": {
+        "in another order": (
+            uncertainty.benjamini_hochberg(P_VALUES[::-1]),
+            uncertainty.benjamini_hochberg(P_VALUES)[::-1],
+        ),
+        "without those not made": (
+            uncertainty.benjamini_hochberg(P_VALUES[~np.isnan(P_VALUES)]),
+            uncertainty.benjamini_hochberg(P_VALUES)[~np.isnan(P_VALUES)],
+        ),
+        "every one twice": (
+            uncertainty.benjamini_hochberg(np.tile(P_VALUES, 2)),
+            np.tile(uncertainty.benjamini_hochberg(P_VALUES), 2),
+        ),
+    },
+    "relation_change": {
+        "rows in another order": (related(*RELATED[:, ::-1])[:-2], related(*RELATED)[:-2]),
+        "reference months in another order": (related(*RELATED[[1, 0, 2]])[:-2], related(*RELATED)[:-2]),
+        "inputs in another order": (related(*RELATED[:, :, ::-1], names="cba")[:-2], related(*RELATED)[:-2]),
+        "another unit every month": (
+            related(*(np.exp(place * month) for place, month in enumerate(RELATED, start=1))),
+            related(*RELATED),
+        ),
+        "mirrored": (related(*-RELATED), related(*RELATED)),
+    },
     "assign": {
         "reference in another order": (
             bins.Bins.of_numbers(NUMBERS[::-1]).assign(NUMBERS),
@@ -709,6 +950,101 @@ SAME = {
         "reference three times": (
             bins.Bins.of_numbers(np.tile(NUMBERS, 3)).assign(NUMBERS),
             bins.Bins.of_numbers(NUMBERS).assign(NUMBERS),
+        ),
+    },
+    "fit_score_effects": {
+        "rows in another order": (
+            learned(CODED[::-1], targets=EXPLAINED[::-1]).coefficients,
+            learned().coefficients,
+        ),
+        "another unit": (learned(targets=8 * EXPLAINED - 3).coefficients, 8 * learned().coefficients),
+        "bins in another order": (
+            learned(3 - CODED).coefficients.reshape(3, 4, 2)[:, ::-1],
+            learned().coefficients.reshape(3, 4, 2),
+        ),
+        "inputs in another order": (
+            learned(CODED[:, ::-1]).coefficients.reshape(3, 4, 2)[::-1],
+            learned().coefficients.reshape(3, 4, 2),
+        ),
+        "with an empty bin": (
+            learned(n_bins=(5, 5, 5)).coefficients.reshape(3, 5, 2)[:, :4],
+            learned().coefficients.reshape(3, 4, 2),
+        ),
+        "with an input of one bin": (
+            learned(np.insert(CODED, 0, 0, axis=1), (1, 4, 4, 4)).coefficients[1:],
+            learned().coefficients,
+        ),
+    },
+    "input_weights": {
+        "another unit": (learned(targets=8 * EXPLAINED - 3).input_weights, learned().input_weights),
+        "inputs in another order": (learned(CODED[:, ::-1]).input_weights[::-1], learned().input_weights),
+        "bins in another order": (learned(3 - CODED).input_weights, learned().input_weights),
+    },
+    "effects": {
+        "windows swapped": (effects_of(learned(), BY_BIN[::-1])[0], -effects_of(learned())[0]),
+        "every row three times": (effects_of(learned(), 3 * BY_BIN), effects_of(learned())),
+        "another unit": (effects_of(learned(targets=8 * EXPLAINED - 3)), 8 * effects_of(learned())),
+        "bins in another order": (
+            effects_of(learned(3 - CODED), BY_BIN[:, :, ::-1]),
+            effects_of(learned()),
+        ),
+        "inputs in another order": (
+            effects_of(learned(CODED[:, ::-1]), BY_BIN[:, ::-1])[:, ::-1],
+            effects_of(learned()),
+        ),
+        "with an empty bin": (
+            effects_of(learned(n_bins=(5, 5, 5)), np.insert(BY_BIN, 4, 0, axis=-1)),
+            effects_of(learned()),
+        ),
+    },
+    "decompose": {
+        "windows swapped": (
+            unexplained([-0.1, -0.2], BY_BIN[::-1]),
+            -unexplained([0.1, 0.2]),
+        ),
+        "a further change": (unexplained([0.4, 0.1]) - unexplained([0.1, 0.2]), [0.3, -0.1]),
+    },
+    "sparse_share": {
+        "every row three times": (
+            learned().sparse_share(3 * BY_BIN[0].ravel()),
+            learned().sparse_share(BY_BIN[0].ravel()),
+        ),
+        "windows one by one": (
+            [learned().sparse_share(window) for window in BY_BIN.reshape(2, 12)],
+            learned().sparse_share(BY_BIN.reshape(2, 12)),
+        ),
+    },
+    "usual_change": {
+        "months in reverse": (usual_changes(EARLIER[::-1]), usual_changes()),
+        "quantities in another order": (
+            usual_changes(EARLIER[:, ::-1], THIS_MONTH[::-1]),
+            usual_changes()[:, ::-1],
+        ),
+        "mirrored": (usual_changes(-EARLIER, -THIS_MONTH), usual_changes()),
+        "another unit": (
+            usual_changes(100 * EARLIER, 100 * THIS_MONTH),
+            usual_changes() * [[100], [1], [1]],
+        ),
+        "distances and their squares": (
+            usual_changes(EARLIER**2, THIS_MONTH**2, kind="squared_distance")[1:],
+            usual_changes(abs(EARLIER), abs(THIS_MONTH), kind="distance")[1:],
+        ),
+    },
+    "deciding_comparisons": {
+        "quantities in another order": (compared_with(order=slice(None, None, -1)), compared_with()[::-1]),
+        "another unit": (compared_with(100.0), compared_with()),
+        "mirrored": (compared_with(-1.0), compared_with()),
+    },
+    "since_when": {
+        "another unit": (onset(100 * SINCE_MAY - 3), onset(SINCE_MAY) * [1, 100, 100] - [0, 3, 3]),
+        "mirrored": (onset(-SINCE_MAY), onset(SINCE_MAY) * [1, -1, -1]),
+        "with months without a value before": (
+            onset(np.append([np.nan, np.nan], SINCE_MAY)) - [2, 0, 0],
+            onset(SINCE_MAY),
+        ),
+        "first months of the new level in another order": (
+            onset(SINCE_MAY[[0, 1, 2, 3, 6, 5, 4, 7, 8]]),
+            onset(SINCE_MAY),
         ),
     },
     "index": {

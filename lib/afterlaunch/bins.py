@@ -108,19 +108,47 @@ class Bins:
         >>> Bins.of_numbers([0] * 8 + [1.5, 2.5], n_bins=2).edges
         (1.5,)
         """
-        if n_bins < 2:
-            raise ParameterError(f"n_bins is {n_bins}. Give 2 or more.")
         numbers = _as_numbers(reference)
         values, n_rows = np.unique(numbers[np.isfinite(numbers)], return_counts=True)
-        whole = values.size > 0 and bool(np.all((values % 1 == 0) & (np.abs(values) < _LARGEST_COUNTED)))
-        if values.size == 1:
-            only = float(values[0])
+        return cls.of_counts(values, n_rows, n_bins=n_bins)
+
+    @classmethod
+    def of_counts(cls, values: npt.ArrayLike, n_rows: npt.ArrayLike, *, n_bins: int = 10) -> Bins:
+        """Fix bins of a number feature on counted values; see :meth:`of_numbers`.
+
+        Parameters
+        ----------
+        values : array_like, shape (n,)
+            Different finite numbers, rising.
+        n_rows : array_like, shape (n,)
+            Rows of each, 0 or more; values without rows do not move the edges.
+        n_bins : int
+            Bins for numbers at most, 2 or more; the missing bin comes on top.
+
+        Raises
+        ------
+        ParameterError
+            When ``n_bins`` is below 2.
+
+        Examples
+        --------
+        >>> Bins.of_counts([0, 1.5, 2.5], [8, 1, 1], n_bins=2).edges
+        (1.5,)
+        """
+        if n_bins < 2:
+            raise ParameterError(f"n_bins is {n_bins}. Give 2 or more.")
+        n_by_value = np.asarray(n_rows, dtype=np.int64)
+        counted = np.asarray(values, dtype=np.float64)[n_by_value > 0]
+        n_by_value = n_by_value[n_by_value > 0]
+        whole = counted.size > 0 and bool(np.all((counted % 1 == 0) & (np.abs(counted) < _LARGEST_COUNTED)))
+        if counted.size == 1:
+            only = float(counted[0])
             above = only + 1.0 if whole else math.nextafter(only, math.inf)
             edges = [only, above] if math.isfinite(above) else [only]
-        elif values.size <= n_bins:
-            edges = values[1:].tolist()
+        elif counted.size <= n_bins:
+            edges = counted[1:].tolist()
         else:
-            edges = values[_equal_cuts(n_rows, n_bins)].tolist()
+            edges = counted[_equal_cuts(n_by_value, n_bins)].tolist()
         return cls(kind="numbers", edges=tuple(edges), whole=whole)
 
     @classmethod
