@@ -80,16 +80,23 @@ def _words(kind: str) -> str:
 
 
 def typed_column(
-    engine: Engine, name: str | None, kinds: Mapping[str, str], sql_type: str, *, time_zone: str = "UTC"
+    engine: Engine,
+    name: str | None,
+    kinds: Mapping[str, str],
+    sql_type: str,
+    *,
+    time_zone: str = "UTC",
+    keep_nan: bool = False,
 ) -> str:
     """Return the SQL of a user's column as a type of ours: NaN is NULL there, times are local ones.
 
-    A column that is not there, or has no role, is NULL.
+    A column that is not there, or has no role, is NULL. ``keep_nan`` leaves NaN as it is, for readers that mind the
+    time which looking for it takes.
     """
     if name is None or name not in kinds:
         return f"CAST(NULL AS {sql_type})"
     quoted = engine.quote(name)
-    if kinds[name] == "number":
+    if kinds[name] == "number" and not keep_nan:
         quoted = f"CASE WHEN isnan({quoted}) THEN NULL ELSE {quoted} END"
     if kinds[name] == "zoned_instant":
         quoted = engine.local_time(quoted, time_zone)

@@ -50,5 +50,4 @@ class ModelVersion:
     @property
     def trained(self) -> Window:
         """The training window, half-open."""
-        end = self.trained_until + dt.timedelta(days=1)
-        return Window(start=self.trained_from, end=end, label=f"{self.trained_from} to {self.trained_until}")
+        return Window.of_days(self.trained_from, self.trained_until)

@@ -135,15 +135,19 @@ class LogSetup:
 class ScoringLog:
     """A scoring log that keeps the contract, with outcomes as they were known before ``as_of``.
 
-    Made only by :meth:`validated`. ``view`` is its name in the engine; ``features`` maps a user's column names to the
-    view's; ``first_on`` and ``last_on`` are the days of its first and last row; ``id_type`` is the SQL type of
-    ``case_id``, which tables beside the log are joined by.
+    Made only by :meth:`validated`. ``view`` is its name in the engine; ``rows`` that of the same rows without outcomes,
+    which no join makes dear, and in which NaN is still NaN. ``features`` maps a user's column names to the view's, and
+    ``feature_kinds`` to what they hold (``integer``, ``number``, ``boolean`` or ``text``). ``first_on`` and ``last_on``
+    are the days of its first and last row; ``id_type`` is the SQL type of ``case_id``, which tables beside the log are
+    joined by.
     """
 
     engine: Engine
     setup: LogSetup
     view: str
+    rows: str
     features: Mapping[str, str]
+    feature_kinds: Mapping[str, str]
     as_of: dt.date
     n_rows: int
     first_on: dt.date
@@ -180,6 +184,11 @@ class ScoringLog:
         if failures:
             raise ContractError(setup.source.path, tuple(failures))
         known_until = as_of or _day_after_last_outcome(setup, engine)
+        engine.create_view(
+            "scored_rows",
+            f"SELECT * FROM ({_log_rows(setup, engine, kinds, keep_nan=True)}) AS arrived "
+            f"WHERE scored_at < {instant_literal(known_until)}",
+        )
         engine.create_view("cases", _cases(setup, known_until))
         facts = engine.query(
             "SELECT count(*) AS n, min(scored_at) AS first, max(scored_at) AS last FROM log_rows "
@@ -193,7 +202,9 @@ class ScoringLog:
             engine=engine,
             setup=setup,
             view="cases",
+            rows="scored_rows",
             features={name: f"f_{i}" for i, name in enumerate(setup.columns.features)},
+            feature_kinds={name: kinds[name] for name in setup.columns.features},
             as_of=known_until,
             n_rows=int(facts["n"]),
             first_on=facts["first"].date(),
@@ -259,7 +270,7 @@ def _read_log(setup: LogSetup, engine: Engine, kinds: Mapping[str, str]) -> Iter
     )
 
 
-def _log_rows(setup: LogSetup, engine: Engine, kinds: Mapping[str, str]) -> str:
+def _log_rows(setup: LogSetup, engine: Engine, kinds: Mapping[str, str], *, keep_nan: bool = False) -> str:
     roles, zone = setup.columns, setup.time_zone
     types = {"integer": "BIGINT", "number": "DOUBLE", "boolean": "INT", "text": "STRING"}
     columns = {
@@ -272,7 +283,9 @@ def _log_rows(setup: LogSetup, engine: Engine, kinds: Mapping[str, str]) -> str:
         "own_outcome_at": typed_column(engine, roles.outcome_at, kinds, "TIMESTAMP", time_zone=zone),
     }
     for i, name in enumerate(roles.features):
-        columns[f"f_{i}"] = typed_column(engine, name, kinds, types.get(kinds.get(name, ""), "STRING"))
+        columns[f"f_{i}"] = typed_column(
+            engine, name, kinds, types.get(kinds.get(name, ""), "STRING"), keep_nan=keep_nan
+        )
     return "SELECT " + ", ".join(f"{sql} AS {name}" for name, sql in columns.items()) + " FROM log_arriving"
 
 

@@ -68,6 +68,11 @@ class Window:
         label = first.label if first == last else f"{first.label} to {last.label}"
         return cls(start=first.start, end=last.end, label=label)
 
+    @classmethod
+    def of_days(cls, first: dt.date, last: dt.date) -> Window:
+        """Return the period from the first day to the last, both included."""
+        return cls(start=first, end=last + dt.timedelta(days=1), label=f"{first} to {last}")
+
     @property
     def n_days(self) -> int:
         """Number of days in the period."""
