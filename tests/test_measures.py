@@ -11,10 +11,13 @@ from afterlaunch import (
     calibration,
     decision_value,
     divergence,
+    estimated_performance,
+    expected_measures,
     input_changes,
     input_windows,
     month_to_month,
     nowcast,
+    past_errors,
     patience,
     performance,
     rates,
@@ -45,8 +48,11 @@ MODULES = (
     input_changes,
     input_windows,
     divergence,
+    estimated_performance,
+    expected_measures,
     month_to_month,
     nowcast,
+    past_errors,
     patience,
     performance,
     rates,
@@ -71,6 +77,12 @@ NOT_MEASURES = {
     "from_rows": "a constructor",
     "from_bins": "a constructor",
     "merge": "a constructor",
+    "fitted": "a constructor",
+    "expected": "a constructor",
+    "inside": "a comparison",
+    "n_past": "a count",
+    "n_inside": "a count",
+    "of": "a look-up by name",
     "block_weights": "draws, not a measure of anything",
     "of_numbers": "a constructor",
     "of_counts": "a constructor",
@@ -307,6 +319,9 @@ EARLIER = np.random.default_rng(22).normal(size=(6, 12)) * np.arange(1, 13)
 THIS_MONTH = np.append(np.random.default_rng(23).normal(size=11), 30.0) * np.arange(1, 13)
 SINCE_MAY = np.random.default_rng(24).normal(size=9) + 6 * (np.arange(9) >= 4)
 
+BY_SCORE = np.random.default_rng(25).integers(100, 400, (5, 10))
+PAST_ERRORS = np.random.default_rng(26).normal(size=(3, 8))
+LEVELS = np.repeat([[1.0] * 8 + [2.0]], 3, axis=0)
 CODED = np.random.default_rng(18).integers(0, 4, (120, 3))
 EXPLAINED = np.random.default_rng(19).random((120, 1)) / 4 + CODED[:, [0, 1]] * [0.1, 0.05]
 BY_BIN = np.random.default_rng(20).multinomial(90, [0.1, 0.2, 0.3, 0.4], (2, 3))
@@ -489,6 +504,44 @@ def of_input(before=SIZE_ROWS[0], after=SIZE_ROWS[1][::-1], *, factor=1.0, shift
     levels = [[c.reference_level - shift, c.current_level - shift] for c in found if c.kind == "shifted"]
     levels += [[c.reference_level, c.current_level] for c in found if c.kind == "spread"]
     return np.array(levels) / factor
+
+
+def expected_rows(times=1, *, empty=False, order=slice(None)):
+    """Return scores, expected rows by bin, and how often the outcome happens, of four months."""
+    n, share, score = times * BY_SCORE[:4][order], np.linspace(0.1, 0.6, 10), np.linspace(0.05, 0.95, 10)
+    if empty:
+        n, share, score = np.insert(n, 3, 0, axis=1), np.insert(share, 3, 0.9), np.insert(score, 3, 0.3)
+    return score, expected_measures.RowsByBin.expected(n, n * (score > 0.5), share), share
+
+
+def estimates_of(*, empty=False, order=slice(None), power=1):
+    """Return values and ends of intervals, by measure."""
+    score, rows, _ = expected_rows(empty=empty, order=order)
+    down, up = np.round(rows.n - rows.n_positive), np.round(rows.n_positive)
+    months = [
+        estimated_performance.ReferenceMonth(label="", n_negative=a, n_positive=b)
+        for a, b in zip(down, up, strict=True)
+    ]
+    now = estimated_performance.CurrentMonth(n=np.insert(BY_SCORE[4], 3, 0) if empty else BY_SCORE[4])
+    found = estimated_performance.estimate_performance(months, now, score=score**power)
+    return np.array([(e.value, e.ci_lower, e.ci_upper) for e in found.estimates])
+
+
+def reach_of(factor=1.0, *, order=slice(None)):
+    """Return how far the interval of the month to come reaches, in the unit."""
+    error, chance, to_level = (
+        factor * PAST_ERRORS[:, order],
+        np.full((3, 9), 0.5 * factor**2),
+        factor * LEVELS,
+    )
+    return past_errors.PastErrors(
+        error=error,
+        is_checked=np.ones((3, 8), bool),
+        chance=chance,
+        spread=np.full(9, 1.125),
+        to_level=to_level,
+        level_place=2,
+    ).reach(0.9)[:, -1]
 
 
 def ends(interval):
@@ -821,6 +874,62 @@ SAME = {
         "another unit": (of_input(factor=8.0), of_input()),
         "another zero": (of_input(shift=-50.0), of_input()),
         "windows swapped": (of_input(SIZE_ROWS[1][::-1], SIZE_ROWS[0])[:, ::-1], of_input()),
+    },
+    "share": {
+        "every row three times": (
+            expected_measures.OutcomeCurve.fitted(*(3 * BY_SCORE[:2])).share,
+            expected_measures.OutcomeCurve.fitted(*BY_SCORE[:2]).share,
+        ),
+        "classes swapped, mirrored": (
+            expected_measures.OutcomeCurve.fitted(*BY_SCORE[1::-1, ::-1]).share,
+            1 - expected_measures.OutcomeCurve.fitted(*BY_SCORE[:2]).share[::-1],
+        ),
+    },
+    "measured": {
+        "every row three times": (
+            expected_measures.measured(*expected_rows(3)[:2]),
+            expected_measures.measured(*expected_rows()[:2]),
+        ),
+        "with an empty bin": (
+            expected_measures.measured(*expected_rows(empty=True)[:2]),
+            expected_measures.measured(*expected_rows()[:2]),
+        ),
+        "months in another order": (
+            expected_measures.measured(*expected_rows(order=slice(None, None, -1))[:2]),
+            expected_measures.measured(*expected_rows()[:2])[:, ::-1],
+        ),
+    },
+    "slopes": {
+        "every row three times": (
+            expected_measures.slopes(*expected_rows(3)[:2]).alerted,
+            expected_measures.slopes(*expected_rows()[:2]).alerted / 3,
+        ),
+    },
+    "of_share": {
+        "every row three times": (
+            expected_measures.slopes(*expected_rows(3)[:2]).of_share(expected_rows(3)[1]),
+            expected_measures.slopes(*expected_rows()[:2]).of_share(expected_rows()[1]),
+        ),
+    },
+    "variance": {
+        "every row three times": (
+            expected_measures.slopes(*expected_rows(3)[:2]).variance(*expected_rows(3)[1:]),
+            expected_measures.slopes(*expected_rows()[:2]).variance(*expected_rows()[1:]) / 3,
+        ),
+        "with an empty bin": (
+            expected_measures.slopes(*expected_rows(empty=True)[:2]).variance(*expected_rows(empty=True)[1:]),
+            expected_measures.slopes(*expected_rows()[:2]).variance(*expected_rows()[1:]),
+        ),
+    },
+    "reach": {
+        "another unit": (reach_of(8.0), 8 * reach_of()),
+        "mirrored": (reach_of(-1.0), reach_of()),
+        "months in another order": (reach_of(order=slice(None, None, -1)), reach_of()),
+    },
+    "estimate_performance": {
+        "months in another order": (estimates_of(order=[2, 0, 3, 1]), estimates_of()),
+        "with an empty bin": (estimates_of(empty=True), estimates_of()),
+        "scores squared": (estimates_of(power=2)[[0, 1, 6]], estimates_of()[[0, 1, 6]]),
     },
     "resample_counts": {
         "blocks in another order": (
