@@ -8,6 +8,7 @@ carry names of our own.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import re
 import shutil
@@ -18,7 +19,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from afterlaunch.errors import DataError, ParameterError, did_you_mean
+from afterlaunch.engine_settings import EngineSettings, check_answers
+from afterlaunch.errors import AfterlaunchError, DataError, ParameterError, did_you_mean
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,40 +29,63 @@ if TYPE_CHECKING:
 
 _FILE_SUFFIXES = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".gz": "csv", ".duckdb": "duckdb"}
 _DATABASES = {"sqlite": "adbc_driver_sqlite", "postgresql": "adbc_driver_postgresql"}
+_CATALOGUE = "catalogue://"
+_SPELLED_OUT = re.compile(r"(['\\])")
+_SPELLED = {sign: f"chr({ord(sign)})" for sign in ("'", "\\")}
+_SPARKS_OWN = re.compile(r"\[[A-Z][A-Z_.]+\] .*")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where a table is: a Parquet or CSV file, folder or glob, a DuckDB file, or a database.
+    """Where a table is: a Parquet or CSV file, folder or glob, a DuckDB file, a database, or Spark's catalogue.
 
     Parameters
     ----------
     path : str
         A path (relative paths start at the project's folder), ``sqlite:///file.db`` or
         ``postgresql://user@host/database``. ``${NAME}`` is replaced by the environment variable NAME, so that no
-        password stands in a file.
+        password stands in a file. Empty for a table of Spark's catalogue.
     table : str
-        The table's name, for databases only.
+        The table's name in a database; in Spark's catalogue, ``schema.table``.
     """
 
-    path: str
+    path: str = ""
     table: str = ""
+
+    def __post_init__(self) -> None:
+        if not (self.path or self.table):
+            raise ParameterError(
+                "A source has neither path nor table. Give the path of its data, or with the engine spark the table "
+                "in Spark's catalogue."
+            )
 
     @property
     def is_url(self) -> bool:
         """Whether this is a database behind a URL."""
         return "://" in self.path
 
+    @property
+    def is_catalogued(self) -> bool:
+        """Whether this is a table of Spark's catalogue."""
+        return self.title.startswith(_CATALOGUE)
+
+    @property
+    def title(self) -> str:
+        """What messages and reports call it: its path as it was given, or ``catalogue://`` and its table."""
+        return self.path or f"{_CATALOGUE}{self.table}"
+
     def resolved(self, root: Path) -> str:
         """Return the path or URL with environment variables filled in, absolute below ``root``.
+
+        That of a table of Spark's catalogue is its title: not a file, and without a fingerprint.
 
         Raises
         ------
         ParameterError
             When an environment variable is not set.
         """
-        text = _VARIABLE.sub(_environment_variable, self.path)
+        text = _VARIABLE.sub(_environment_variable, self.title)
         if "://" in text:
             scheme, rest = text.split("://", 1)
             is_relative_file = scheme == "sqlite" and not rest.startswith("//")
@@ -100,6 +125,10 @@ class Engine(Protocol):
         """Return SQL of the whole milliseconds from 1970 to an instant without a zone."""
         ...
 
+    def whole_below(self, number: str) -> str:
+        """Return SQL of the largest whole number at or below a number; NULL for NaN, infinity and beyond 64 bits."""
+        ...
+
     def earlier(self, instant: str, milliseconds: str) -> str:
         """Return SQL of the instant that lies so many milliseconds before another."""
         ...
@@ -131,6 +160,10 @@ class Engine(Protocol):
         """Run a SELECT of whole numbers without NULL and return its columns, in the order of the engine's choice."""
         ...
 
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """Run a SELECT and return its rows as plain Python values."""
+        ...
+
     def query(self, sql: str) -> pd.DataFrame:
         """Run a SELECT and return its rows: int64, float64, bool, str or datetime64 columns."""
         ...
@@ -145,7 +178,7 @@ class Engine(Protocol):
 
 
 def source_kind(path: str) -> str:
-    """Return how a resolved path is read: ``parquet``, ``csv``, ``duckdb``, ``sqlite`` or ``postgresql``.
+    """Return how a path is read: ``parquet``, ``csv``, ``duckdb``, ``sqlite``, ``postgresql`` or ``catalogue``.
 
     Raises
     ------
@@ -154,7 +187,7 @@ def source_kind(path: str) -> str:
     """
     if "://" in path:
         scheme = path.split("://", 1)[0]
-        if scheme in _DATABASES:
+        if scheme in _DATABASES or path.startswith(_CATALOGUE):
             return scheme
         raise DataError(
             f"Data source {_without_password(path)!r} has the scheme {scheme!r}; allowed are {', '.join(_DATABASES)}."
@@ -204,13 +237,23 @@ def _without_password(url: str) -> str:
 
 
 def text_literal(text: str) -> str:
-    """Return a text as SQL.
+    """Return a text as SQL that every engine reads alike.
+
+    Quotes and backslashes are spelled out: to Spark 4.0 two quotes are none, and a backslash changes what follows it.
 
     Examples
     --------
-    >>> text_literal("it's")
-    "'it''s'"
+    >>> text_literal("north"), text_literal("it's")
+    ("'north'", "('it' || chr(39) || 's')")
     """
+    if not _SPELLED_OUT.search(text):
+        return f"'{text}'"
+    parts = [part for part in _SPELLED_OUT.split(text) if part]
+    return "(" + " || ".join(_SPELLED.get(part, f"'{part}'") for part in parts) + ")"
+
+
+def _duckdb_text(text: str) -> str:
+    """Return a text as DuckDB wants it where nothing but a literal may stand."""
     return "'" + text.replace("'", "''") + "'"
 
 
@@ -242,6 +285,11 @@ class DuckDB:
 
     def read(self, source: Source, view: str, *, root: Path) -> dict[str, str]:
         """Make a source readable as ``view``; see :meth:`Engine.read`."""
+        if source.is_catalogued:
+            raise DataError(
+                f"{source.title!r} is a table of Spark's catalogue, which DuckDB cannot read. Set `path` of this "
+                "source in the model's model.yaml, or `engine: {name: spark}`."
+            )
         path = source.resolved(root)
         kind = source_kind(path)
         if kind in _DATABASES:
@@ -249,7 +297,7 @@ class DuckDB:
         elif kind == "duckdb":
             self._attach(path, source.table, view)
         else:
-            files = "[" + ", ".join(text_literal(str(f)) for f in source_files(path)) + "]"
+            files = "[" + ", ".join(_duckdb_text(str(f)) for f in source_files(path)) + "]"
             options = ", union_by_name = true" + (", sample_size = -1" if kind == "csv" else "")
             self._try(f"CREATE TEMP VIEW {view} AS SELECT * FROM read_{kind}({files}{options})", path)
         described = self._try(f"DESCRIBE {view}", path)
@@ -266,6 +314,10 @@ class DuckDB:
     def milliseconds(self, instant: str) -> str:
         """Return SQL of the milliseconds since 1970."""
         return f"CAST(floor(epoch_us({instant}) / 1000e0) AS BIGINT)"
+
+    def whole_below(self, number: str) -> str:
+        """Return SQL of the whole number at or below; see :meth:`Engine.whole_below`."""
+        return f"TRY_CAST(floor({number}) AS BIGINT)"
 
     def earlier(self, instant: str, milliseconds: str) -> str:
         """Return SQL of an earlier instant."""
@@ -297,6 +349,10 @@ class DuckDB:
         """Run a SELECT of whole numbers; see :meth:`Engine.numbers`."""
         return _columns(self._connection.sql(sql).to_arrow_table())
 
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """Run a SELECT; see :meth:`Engine.rows`."""
+        return self._connection.sql(sql).fetchall()
+
     def query(self, sql: str) -> pd.DataFrame:
         """Run a SELECT; see :meth:`Engine.query`."""
         frame: pd.DataFrame = self._connection.sql(sql).df()
@@ -318,7 +374,7 @@ class DuckDB:
 
     def _attach(self, path: str, table: str, view: str) -> None:
         source_files(path)
-        self._try(f"ATTACH IF NOT EXISTS {text_literal(path)} AS {self.quote(path)} (READ_ONLY)", path)
+        self._try(f"ATTACH IF NOT EXISTS {_duckdb_text(path)} AS {self.quote(path)} (READ_ONLY)", path)
         rows = self._connection.execute(
             "SELECT table_name FROM duckdb_tables() WHERE database_name = ? UNION ALL "
             "SELECT view_name FROM duckdb_views() WHERE database_name = ? AND NOT internal",
@@ -346,16 +402,27 @@ class DuckDB:
         try:
             return self._connection.execute(sql).fetchall()
         except duckdb.Error as error:
-            first_line = str(error).splitlines()[0]
-            raise DataError(
-                f"Data source {path!r} could not be read: {first_line} Check that the file is complete and of the kind "
-                "its ending says."
-            ) from error
+            raise _unreadable(path, error) from error
+
+
+def _unreadable(path: str, error: Exception) -> DataError:
+    return DataError(
+        f"Data source {path!r} could not be read: {_told(error)} Check that the file is complete and of the kind its "
+        "ending says."
+    )
 
 
 def _only_a_select(sql: str) -> str:
     """Put a user's SQL where nothing but a SELECT can stand; a comment at its end does not swallow the bracket."""
     return f"SELECT * FROM (\n{sql}\n) AS of_user"
+
+
+def _told(error: Exception) -> str:
+    """Return one line of an engine's error: Spark's own, which may stand below Java's, or the first."""
+    text = str(error).strip() or type(error).__name__
+    own = _SPARKS_OWN.search(text)
+    line = (own[0] if own else text.splitlines()[0]).strip()
+    return line if line.endswith(".") else f"{line}."
 
 
 def _unusable_sql(what: str, error: Exception) -> ParameterError:
@@ -441,39 +508,76 @@ class Spark:
     Parameters
     ----------
     session : pyspark.sql.SparkSession or None
-        A session of yours; without one a local session is started.
+        A session of yours, which is left running at the end.
+    master : str
+        Without a session: where to start one (:class:`~afterlaunch.engine_settings.EngineSettings`). Empty: beside
+        the session that runs in this process, or ``local[2]``.
     """
 
-    def __init__(self, session: Any = None) -> None:  # noqa: ANN401  # pyspark is an extra
-        self._own = session is None
-        self._session = session or _local_spark()
+    def __init__(self, session: Any = None, *, master: str = "") -> None:  # noqa: ANN401  # pyspark is an extra
+        self._session, self._own = (session, False) if session is not None else _spark_session(master)
+        self._kept: dict[str, Any] = {}
         for key, value in {
             "spark.sql.session.timeZone": "UTC",
             "spark.sql.timestampType": "TIMESTAMP_NTZ",
             "spark.sql.ansi.enabled": "true",
         }.items():
-            self._session.conf.set(key, value)
+            self._set(key, value)
+
+    def _set(self, key: str, value: str) -> None:
+        """Set what the SQL relies on; a server that forbids it may still have the value."""
+        try:
+            if str(self._session.conf.get(key)).lower() != value.lower():
+                self._session.conf.set(key, value)
+        except Exception as error:
+            raise ParameterError(
+                f"Spark does not take {key} = {value}, without which its numbers would differ: "
+                f"{_told(error)} Set it where this Spark is started, or use another."
+            ) from error
 
     def read(self, source: Source, view: str, *, root: Path) -> dict[str, str]:
         """Make a source readable as ``view``; files of Parquet or CSV, or a table of the catalogue."""
-        if source.table and not source.path:
-            frame = self._session.table(source.table)
-        else:
-            path = source.resolved(root)
-            kind = source_kind(path)
-            if kind not in {"parquet", "csv"}:
-                raise DataError(
-                    f"Spark reads Parquet and CSV here, not {kind} ({source.path!r}). Use DuckDB for it."
-                )
-            files = [str(f) for f in source_files(path)]
-            reader = self._session.read
-            frame = (
-                reader.parquet(*files)
-                if kind == "parquet"
-                else reader.csv(files, header=True, inferSchema=True)
+        path = source.resolved(root)
+        kind = source_kind(path)
+        if kind not in {"parquet", "csv", "catalogue"}:
+            raise DataError(
+                f"Spark reads Parquet and CSV here, not {kind} ({source.path!r}). Use DuckDB for it."
             )
-        frame.createOrReplaceTempView(view)
-        return {name: _kind(column_type) for name, column_type in frame.dtypes}
+        try:
+            frame = (
+                self._catalogued(path.removeprefix(_CATALOGUE))
+                if kind == "catalogue"
+                else self._of_files(path)
+            )
+            frame.createOrReplaceTempView(view)
+            # Spark's TIMESTAMP is an instant on the world's clock, whatever the word means in SQL.
+            kinds = {
+                name: "zoned_instant" if kind == "timestamp" else _kind(kind) for name, kind in frame.dtypes
+            }
+        except AfterlaunchError:
+            raise
+        # What Java throws and pyspark does not know arrives as an error of py4j's, which Spark Connect does without.
+        except Exception as error:
+            raise _unreadable(path, error) from error
+        return kinds
+
+    def _catalogued(self, table: str) -> Any:  # noqa: ANN401
+        if not self._session.catalog.tableExists(table):
+            schema = table.rpartition(".")[0]
+            listed = self._session.catalog.listTables(schema or None)
+            names = [f"{schema}.{found.name}" if schema else found.name for found in listed]
+            _check_table(table, names, "Spark's catalogue")
+        return self._session.table(table)
+
+    def _of_files(self, path: str) -> Any:  # noqa: ANN401
+        """Read files as DuckDB does: columns by their names, and CSV's quotes doubled inside of quotes."""
+        files = [str(f) for f in source_files(path)]
+        if source_kind(path) == "parquet":
+            return self._session.read.option("mergeSchema", "true").parquet(*files)
+        reader = self._session.read.options(header=True, inferSchema=True, escape='"', multiLine=True)
+        # One by one, because Spark takes the columns of several files by their places.
+        frames = [reader.csv(file) for file in files]
+        return functools.reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), frames)
 
     def quote(self, name: str) -> str:
         """Quote a column name."""
@@ -486,6 +590,12 @@ class Spark:
     def milliseconds(self, instant: str) -> str:
         """Return SQL of the milliseconds since 1970; the session's zone is UTC."""
         return f"unix_millis(CAST({instant} AS TIMESTAMP_LTZ))"
+
+    def whole_below(self, number: str) -> str:
+        """Return SQL of the whole number at or below; Spark's own floor makes 0 of NaN and a number of infinity."""
+        given = f"CAST({number} AS DOUBLE)"
+        in_64_bits = f"{given} >= -9223372036854775808e0 AND {given} < 9223372036854775808e0"
+        return f"CASE WHEN {in_64_bits} THEN floor({given}) END"
 
     def earlier(self, instant: str, milliseconds: str) -> str:
         """Return SQL of an earlier instant."""
@@ -501,7 +611,11 @@ class Spark:
 
     def keep(self, name: str, select: str) -> None:
         """Name a SELECT and keep its rows in the cluster's memory and on its disks."""
-        self._session.sql(select).persist().createOrReplaceTempView(name)
+        before = self._kept.get(name)
+        self._kept[name] = self._session.sql(select).persist()
+        self._kept[name].createOrReplaceTempView(name)
+        if before is not None:
+            before.unpersist()
 
     def keep_numbers(self, name: str, column: str, values: npt.NDArray[np.int64]) -> None:
         """Name a table of one column of whole numbers."""
@@ -514,6 +628,10 @@ class Spark:
     def numbers(self, sql: str) -> dict[str, npt.NDArray[Any]]:
         """Run a SELECT of whole numbers; see :meth:`Engine.numbers`."""
         return _columns(self._session.sql(sql).toArrow())
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """Run a SELECT; see :meth:`Engine.rows`."""
+        return [tuple(row) for row in self._session.sql(sql).collect()]
 
     def query_of_user(self, sql: str, *, what: str) -> pd.DataFrame:
         """Run a user's SELECT; see :meth:`Engine.query_of_user`."""
@@ -531,12 +649,16 @@ class Spark:
         return frame
 
     def close(self) -> None:
-        """Stop the session when it is ours."""
+        """Stop the session when it is ours; of another's, give back what was kept in it."""
         if self._own:
             self._session.stop()
+            return
+        while self._kept:
+            self._kept.popitem()[1].unpersist()
 
 
-def _local_spark() -> Any:  # noqa: ANN401
+def _spark_session(master: str) -> tuple[Any, bool]:
+    """Return a session, and whether it is ours to stop."""
     try:
         from pyspark.sql import SparkSession
     except ImportError as error:
@@ -544,7 +666,54 @@ def _local_spark() -> Any:  # noqa: ANN401
             "The Spark engine needs pyspark, which is not installed. Install it with: pip install 'afterlaunch[spark]'"
         ) from error
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    builder = SparkSession.builder.master("local[2]").appName("afterlaunch")
-    return (
-        builder.config("spark.ui.enabled", "false").config("spark.sql.shuffle.partitions", "4").getOrCreate()
-    )
+    address = _VARIABLE.sub(_environment_variable, master)
+    running = SparkSession.getActiveSession()
+    if running is not None and not address.startswith("sc://"):
+        return _beside(running, address), False
+    check_answers(address)
+    try:
+        return _started(SparkSession.builder, address or "local[2]"), True
+    except ImportError as error:
+        raise ParameterError(
+            f"Spark Connect needs packages that are not installed: {_told(error)} Install them with: "
+            "pip install 'pyspark[connect]'"
+        ) from error
+    except Exception as error:
+        raise DataError(
+            f"Spark did not start: {_told(error)} Check Java and `engine.master` in the model's model.yaml."
+        ) from error
+
+
+def _started(builder: Any, address: str) -> Any:  # noqa: ANN401
+    if address.startswith("sc://"):
+        # Not getOrCreate, which would hand out a session that is connected elsewhere.
+        return builder.remote(address).create()
+    builder = builder.master(address).appName("afterlaunch")
+    if address.startswith("local"):
+        builder = builder.config("spark.ui.enabled", "false").config("spark.sql.shuffle.partitions", "4")
+    return builder.getOrCreate()
+
+
+def _beside(running: Any, address: str) -> Any:  # noqa: ANN401
+    """Return a session with settings and views of its own on the Spark that runs in this process already."""
+    found = running.conf.get("spark.master", "")
+    if address and found != address:
+        raise ParameterError(
+            f"Spark runs in this process already, with the master {found!r}, and the one asked for is {address!r}. "
+            "Stop that session, or leave out `engine.master` in the model's model.yaml to work beside it."
+        )
+    # Spark Connect has no sessions beside a session.
+    return running.newSession() if hasattr(running, "newSession") else running
+
+
+def engine_from(settings: EngineSettings) -> DuckDB | Spark:
+    """Start the engine that settings name.
+
+    Raises
+    ------
+    ParameterError, DataError
+        When pyspark is not installed, or nobody answers at the master's address.
+    """
+    if settings.name == "spark":
+        return Spark(master=settings.master or "")
+    return DuckDB(memory_limit=settings.memory_limit or "2GB", threads=settings.threads or 0)

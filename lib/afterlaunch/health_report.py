@@ -7,12 +7,13 @@ import datetime as dt
 import enum
 from typing import TypeAlias
 
+from afterlaunch.drift_report import DriftReport
 from afterlaunch.findings import Finding, Measurement, Severity, Verdict
 from afterlaunch.rates import UsualRange
 from afterlaunch.subgroups import SharedBy
 from afterlaunch.windows import Window
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class Area(enum.StrEnum):
@@ -616,6 +617,8 @@ class HealthReport:
         Codes of the indicators that need a decision, worst first, at most three.
     changes : tuple of Change
         What moved since last month, at most four.
+    drift : DriftReport or None
+        What the drift report of this month found, if there is one of the same data.
     """
 
     model: str
@@ -645,6 +648,7 @@ class HealthReport:
     people: People | None = None
     complaints: Complaints | None = None
     decision_worth: DecisionWorth | None = None
+    drift: DriftReport | None = None
     simulated: bool = False
     schema_version: int = SCHEMA_VERSION
 

@@ -7,28 +7,34 @@ import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
 
-from afterlaunch.engine import DuckDB, Engine, Source
-from afterlaunch.errors import ParameterError
-from afterlaunch.health_counts import Amounts
+from afterlaunch.artifacts import Report, read_json
+from afterlaunch.drift import drift
+from afterlaunch.drift_evidence import evidence_of
+from afterlaunch.drift_policy import DriftPolicy
+from afterlaunch.drift_report import DriftReport
+from afterlaunch.engine import Engine, Source, engine_from
+from afterlaunch.engine_settings import EngineSettings
+from afterlaunch.errors import DataError, ParameterError
+from afterlaunch.health_counts import Amounts, read_health_counts
 from afterlaunch.health_measures import Resampling
 from afterlaunch.health_policy import HealthPolicy
 from afterlaunch.health_report import HealthReport, Labels
 from afterlaunch.kpi_table import KpiTable, read_kpis
 from afterlaunch.kpis import DecisionValues, Kpi, formula_sql
 from afterlaunch.monthly_health import Sources, known_codes, monthly_health
-from afterlaunch.params import MonthlyHealthParameters, load, project_root
+from afterlaunch.params import (
+    DriftParameters,
+    MonthlyHealthParameters,
+    MonthParameters,
+    load,
+    project_root,
+)
+from afterlaunch.profile_store import ProfileStore
+from afterlaunch.records import from_plain
 from afterlaunch.request_log import RequestLog, RequestSetup
 from afterlaunch.scoring_log import LogSetup, ScoringLog
 from afterlaunch.ticket_table import TicketSetup, TicketTable
 from afterlaunch.windows import Window
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class EngineSettings:
-    """How much of the machine the engine may take."""
-
-    memory_limit: str = "2GB"
-    threads: int = 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -53,6 +59,9 @@ class ModelFile:
         What decisions are worth.
     simulated : bool
         Whether the data are made up: every report says so.
+    engine : EngineSettings
+        What reads the data: ``{name: duckdb, memory_limit: 2GB, threads: 0}``, as when it is left out, or
+        ``{name: spark, master: "local[2]"}``; the master may be ``spark://host:port`` or ``sc://host:port`` as well.
     """
 
     title: str
@@ -97,6 +106,7 @@ class ModelFile:
 class PolicyFile:
     """What ``params/<model>/policy.yaml`` holds: one part a use."""
 
+    drift: DriftPolicy = dataclasses.field(default_factory=DriftPolicy)
     monthly_health: HealthPolicy = dataclasses.field(default_factory=HealthPolicy)
 
 
@@ -146,10 +156,53 @@ class MonitoredModel:
         log = self.open_log(as_of=given.as_of)
         try:
             return monthly_health(
-                self.open_beside(log),
+                dataclasses.replace(self.open_beside(log), drift=self.published_drift(given)),
                 window=Window.parse(given.period),
                 money=self.money,
                 policy=self.policy.monthly_health,
+                labels=self.labels,
+                resampling=Resampling(n_resamples=given.n_resamples, seed=given.seed),
+            )
+        finally:
+            log.engine.close()
+
+    def published_drift(self, given: MonthParameters) -> DriftReport | None:
+        """Return the published drift report on a month; none when there is none that can be read."""
+        path = Report(stem="drift", model=self.name, period=given.period, root=self.root).published(".json")
+        try:
+            return from_plain(DriftReport, read_json(path)["report"], where=path.name)
+        except (DataError, ParameterError, KeyError, TypeError):
+            return None  # not there, or of another version: the next drift run makes it anew
+
+    def drift(self, given: DriftParameters) -> DriftReport:
+        """Judge what changed in one month by what it does to the model.
+
+        Profiles of months are kept in ``outputs/.profiles``, so that a new month reads only its own rows.
+
+        Raises
+        ------
+        DataError
+            When the data breaks its contract, has no row of the month, or none of a month before it.
+        """
+        log = self.open_log(as_of=given.as_of)
+        try:
+            window, policy = Window.parse(given.period), self.policy.drift
+            log.check_covers(window)
+            first = max(
+                Window.month(log.first_on.year, log.first_on.month),
+                window.previous(max(policy.reference_months, 12)),
+                key=lambda month: month.start,
+            )
+            store = ProfileStore(root=self.root, folder=self.root / "outputs" / ".profiles" / self.name)
+            profiles = store.profiles(log, first.months_until(window))
+            counts = (
+                read_health_counts(log, first=first, last=window, money=Amounts())
+                if log.has_outcomes
+                else None
+            )
+            return drift(
+                evidence_of(log, counts, profiles),
+                policy=policy,
                 labels=self.labels,
                 resampling=Resampling(n_resamples=given.n_resamples, seed=given.seed),
             )
@@ -165,9 +218,13 @@ class MonitoredModel:
             When the data breaks the contract.
         """
         day = dt.date.fromisoformat(as_of) if as_of else None
-        settings = self.file.engine
-        chosen = engine or DuckDB(memory_limit=settings.memory_limit, threads=settings.threads)
-        return ScoringLog.validated(self.file.log, engine=chosen, root=self.root, as_of=day)
+        chosen = engine or engine_from(self.file.engine)
+        try:
+            return ScoringLog.validated(self.file.log, engine=chosen, root=self.root, as_of=day)
+        except BaseException:
+            if engine is None:
+                chosen.close()
+            raise
 
     def open_beside(self, log: ScoringLog) -> Sources:
         """Open everything that stands beside the scoring log, each table held to its contract.
@@ -215,8 +272,10 @@ def check(name: str, *, root: Path | None = None) -> str:
     """
     model = load_model(name, root=root)
     log = model.open_log()
-    model.open_beside(log)
-    log.engine.close()
+    try:
+        model.open_beside(log)
+    finally:
+        log.engine.close()
     versions = ", ".join(model.file.log.versions)
     return (
         f"{model.file.title} ({name}): {log.n_rows:,} {model.file.case_noun} from {log.first_on} to {log.last_on} keep "

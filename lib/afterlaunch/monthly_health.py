@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable
 
 from afterlaunch import health_complaints, health_people, health_speed
+from afterlaunch.drift_report import DriftReport
 from afterlaunch.findings import Severity, Verdict
 from afterlaunch.health_business import decision_worth_of, kpi_rows
 from afterlaunch.health_calibration import calibration_of
@@ -51,12 +52,16 @@ MAX_DECISIONS = 3
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Sources:
-    """What a report on a month is made from; all but the scoring log may be missing."""
+    """What a report on a month is made from; all but the scoring log may be missing.
+
+    ``drift`` is the drift report on the same month; it is shown as long as it saw the same rows on the same day.
+    """
 
     log: ScoringLog
     requests: RequestLog | None = None
     tickets: TicketTable | None = None
     kpis: tuple[KpiMonths, ...] = ()
+    drift: DriftReport | None = None
 
 
 def known_codes(money: Amounts) -> tuple[str, ...]:
@@ -156,8 +161,17 @@ def monthly_health(
         decision_worth=decision_worth_of(log, judged, values, money=money, resampling=resampling)
         if values
         else None,
+        drift=_drift_of_the_same(sources, window, n_rows=history.current.month.n),
         simulated=labels.simulated,
     )
+
+
+def _drift_of_the_same(sources: Sources, window: Window, *, n_rows: int) -> DriftReport | None:
+    """Return the drift report if it saw what this report sees."""
+    found = sources.drift
+    if found is None or (found.window, found.as_of, found.n_rows) != (window, sources.log.as_of, n_rows):
+        return None
+    return found
 
 
 def _speed_and_people(

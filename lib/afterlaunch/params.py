@@ -22,6 +22,8 @@ if typing.TYPE_CHECKING:
 
 __all__ = [
     "PARAMETERS",
+    "DriftParameters",
+    "MonthParameters",
     "MonthlyHealthParameters",
     "ReportParameters",
     "load",
@@ -54,8 +56,8 @@ class ReportParameters(typing.Protocol):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class MonthlyHealthParameters:
-    """What ``notebooks/monthly_health.ipynb`` may be given.
+class MonthParameters:
+    """What every report on a month of a model may be given.
 
     Parameters
     ----------
@@ -66,9 +68,9 @@ class MonthlyHealthParameters:
     as_of : str
         A day such as ``"2013-10-01"``: only outcomes known before it are used. Empty: all that are known.
     n_resamples : int
-        Resamples behind each interval, 200 to 10,000.
+        Draws behind each interval, 200 to 10,000.
     seed : int
-        Seed of the resampling, 0 or more.
+        Seed of the draws, 0 or more.
     """
 
     model: str
@@ -89,7 +91,15 @@ class MonthlyHealthParameters:
             raise FieldsError({name: text for name, text in problems.items() if text})
 
 
-PARAMETERS: Mapping[str, type[Any]] = {"monthly_health": MonthlyHealthParameters}
+class MonthlyHealthParameters(MonthParameters):
+    """What ``notebooks/monthly_health.ipynb`` may be given."""
+
+
+class DriftParameters(MonthParameters):
+    """What ``notebooks/drift.ipynb`` may be given."""
+
+
+PARAMETERS: Mapping[str, type[Any]] = {"drift": DriftParameters, "monthly_health": MonthlyHealthParameters}
 """The parameters class of every notebook, by the notebook's stem."""
 
 
@@ -182,7 +192,7 @@ def parameters_class(stem: str) -> type[Any]:
     >>> parameters_class("monthly_helth")
     Traceback (most recent call last):
     afterlaunch.errors.ParameterError: There is no notebook 'monthly_helth'. Did you mean 'monthly_health'? \
-Known notebooks: monthly_health.
+Known notebooks: drift, monthly_health.
     """
     if stem not in PARAMETERS:
         raise ParameterError(

@@ -41,6 +41,9 @@ PACKAGES = (
 )
 """The packages whose versions a run depends on."""
 
+READS: Mapping[str, tuple[str, ...]] = {"monthly_health": ("drift",)}
+"""Reports that show parts of other reports of the same model and period."""
+
 _PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
 _GIT_TIMEOUT_S = 10
 
@@ -103,11 +106,21 @@ def run_inputs(
         "library": _text_hashes(Path(__file__).resolve().parent, "**/*"),
         "versions": versions,
         "data": data,
+        "reports": _reports_read(report),
     }
     text = json.dumps(parts, sort_keys=True, ensure_ascii=False)
     return RunInputs(
         input_hash=hashlib.sha256(text.encode()).hexdigest(), data_fingerprints=data, versions=versions
     )
+
+
+def _reports_read(report: Report) -> dict[str, str]:
+    """Return the hashes of the published reports that this one shows parts of."""
+    found = {}
+    for stem in READS.get(report.stem, ()):
+        path = dataclasses.replace(report, stem=stem).published(".json")
+        found[stem] = fingerprint(path) if path.is_file() else ""
+    return found
 
 
 def code_version(root: Path) -> dict[str, object]:
