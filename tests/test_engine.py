@@ -1,4 +1,6 @@
+import socket
 import sqlite3
+import sys
 
 import duckdb
 import numpy as np
@@ -7,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from afterlaunch.engine import DuckDB, Source, source_files, source_kind
+from afterlaunch.engine import DuckDB, Source, engine_from, source_files, source_kind, text_literal
+from afterlaunch.engine_settings import EngineSettings, check_answers
 from afterlaunch.errors import DataError, ParameterError
 from afterlaunch.repeat_clicks import UNKNOWN, came_back
+from afterlaunch.schema import FieldsError
 
 ROWS = pd.DataFrame({"id": [1, 2, 3], "name": ["a", "b", None], "x": [0.5, None, 1.5]})
 
@@ -294,3 +298,177 @@ def test_sql_of_a_user_that_cannot_run_is_refused_in_one_line(engine, sql, probl
     with pytest.raises(ParameterError, match=told) as refused:
         engine.query_of_user(sql, what="KPI 'a' in model.yaml")
     assert "\n" not in str(refused.value)
+
+
+# --- rows as plain Python values ------------------------------------------------------------------------------------
+
+PLAIN_ROWS = (
+    "SELECT CAST(1 AS BIGINT) AS big, CAST(2 AS INT) AS small, count(*) AS n, sum(x) AS total, 1.5e0 AS half, "
+    "CAST('NaN' AS DOUBLE) AS nothing, 'Zürich, =x' AS place, '' AS empty, CAST(NULL AS STRING) AS no_text, "
+    "CAST(NULL AS BIGINT) AS no_number, 1 = 1 AS yes FROM (VALUES (1), (2), (4)) AS given (x)"
+)
+PLAIN_TYPES = [int, int, int, int, float, float, str, str, type(None), type(None), bool]
+
+
+def check_plain_rows(engine):
+    """Hold an engine's rows to their plain values and types."""
+    ((*found,),) = engine.rows(PLAIN_ROWS)
+    assert [type(value) for value in found] == PLAIN_TYPES
+    assert np.isnan(found.pop(5))
+    assert found == [1, 2, 3, 7, 1.5, "Zürich, =x", "", None, None, True]
+
+
+def test_rows_are_tuples_of_plain_values(engine):
+    check_plain_rows(engine)
+    assert engine.rows("SELECT x FROM (VALUES (2), (1)) AS given (x) ORDER BY x") == [(1,), (2,)]
+    assert engine.rows("SELECT 1 AS x WHERE 1 = 0") == []
+
+
+WHOLE_BELOW = {
+    "CAST(3 AS INT)": 3,
+    "2.75e0": 2,
+    "-0.5e0": -1,
+    "-7e0": -7,
+    "CAST(9007199254740993 AS BIGINT)": 9_007_199_254_740_992,  # as a DOUBLE, which holds no odd number there
+    "9.22e18": 9_220_000_000_000_000_000,
+    "-9223372036854775808e0": -(2**63),
+    "9223372036854775808e0": None,
+    "CAST(9223372036854775807 AS BIGINT)": None,
+    "CAST('NaN' AS DOUBLE)": None,
+    "CAST('Infinity' AS DOUBLE)": None,
+    "CAST('-Infinity' AS DOUBLE)": None,
+    "CAST(NULL AS DOUBLE)": None,
+}
+
+
+def whole_below(engine):
+    """Return what an engine makes of each number of :data:`WHOLE_BELOW`, each in a row of its own."""
+    rows = " UNION ALL ".join(
+        f"SELECT {place} AS place, CAST({number} AS DOUBLE) AS number"
+        for place, number in enumerate(WHOLE_BELOW)
+    )
+    found = engine.rows(f"SELECT place, {engine.whole_below('number')} AS whole FROM ({rows}) AS given")
+    return [whole for _, whole in sorted(found)]
+
+
+def test_the_whole_number_below_is_none_for_what_64_bits_do_not_hold(engine):
+    assert whole_below(engine) == list(WHOLE_BELOW.values())
+    ((whole,),) = engine.rows(f"SELECT {engine.whole_below('CAST(9007199254740993 AS BIGINT)')} AS whole")
+    assert whole == 9_007_199_254_740_992
+
+
+TEXTS = ("north", "", "it's", "''", "a\\nb", "\\'", "Zürich", "x'--")
+
+
+def check_text_literals(engine):
+    """Hold an engine to reading every text as it stands."""
+    ((*found,),) = engine.rows(
+        "SELECT " + ", ".join(f"{text_literal(text)} AS t_{i}" for i, text in enumerate(TEXTS))
+    )
+    assert found == list(TEXTS)
+    listed = ", ".join(map(text_literal, TEXTS))
+    assert engine.rows(f"SELECT 1 AS x WHERE {text_literal(TEXTS[2])} IN ({listed})") == [(1,)]
+
+
+def test_texts_with_quotes_and_backslashes_are_read_as_they_stand(engine):
+    check_text_literals(engine)
+
+
+# --- which engine ---------------------------------------------------------------------------------------------------
+
+
+def test_duckdb_is_started_with_its_settings():
+    made = engine_from(EngineSettings(memory_limit="300MB", threads=1))
+    ((threads, limit),) = made.rows(
+        "SELECT current_setting('threads') AS t, current_setting('memory_limit') AS m"
+    )
+    made.close()
+    assert isinstance(made, DuckDB)
+    assert (threads, limit) == (1, "286.1 MiB")
+
+
+def test_duckdb_takes_two_gigabytes_when_nothing_is_said():
+    made = engine_from(EngineSettings())
+    assert made.rows("SELECT current_setting('memory_limit') AS m") == [("1.8 GiB",)]
+    made.close()
+
+
+@pytest.mark.parametrize(
+    "master",
+    [
+        "local",
+        "local[4]",
+        "local[*]",
+        "spark://desk:7077",
+        "spark://one:7077,two:7077",
+        "spark://[::1]:7077",
+        "sc://desk",
+        "sc://desk:15002",
+        "sc://${HOST}:${PORT}/;token=${TOKEN}",
+    ],
+)
+def test_masters_that_spark_knows_are_taken(master):
+    assert EngineSettings(name="spark", master=master).master == master
+
+
+@pytest.mark.parametrize(
+    ("master", "hint"),
+    [
+        ("locl[2]", " Did you mean 'local[2]'?"),
+        ("local[0]", ""),
+        ("spork://desk:7077", " Did you mean 'spark://desk:7077'?"),
+        ("spark://desk", ""),
+        ("SC://desk:15002", " Did you mean 'sc://desk:15002'?"),
+        ("yarn", ""),
+        ("", ""),
+    ],
+)
+def test_other_masters_are_refused_with_the_closest(master, hint):
+    with pytest.raises(ParameterError) as refused:
+        EngineSettings(name="spark", master=master)
+    assert str(refused.value) == (
+        f'master: got {master!r}, allowed is local, "local[2]", "local[*]", spark://host:port or sc://host:port.{hint}'
+    )
+
+
+def test_a_token_stays_out_of_messages():
+    with pytest.raises(FieldsError) as refused:
+        EngineSettings(name="spark", master="cs://desk:15002/;token=hunter2")
+    assert "hunter2" not in str(refused.value)
+    assert "Did you mean 'sc://desk:15002/'?" in str(refused.value)
+
+
+@pytest.mark.parametrize("scheme", ["spark", "sc"])
+def test_a_spark_that_does_not_answer_is_told_within_seconds(scheme):
+    with pytest.raises(
+        DataError, match=rf"^Spark at '{scheme}://localhost:1' did not answer: .* Check that it runs"
+    ):
+        check_answers(f"{scheme}://localhost:1")
+
+
+def test_a_spark_that_answers_at_one_of_its_addresses_is_enough():
+    with socket.create_server(("localhost", 0)) as listening:
+        port = listening.getsockname()[1]
+        check_answers(f"spark://localhost:1,localhost:{port}")
+        check_answers(f"sc://localhost:{port}/;user_id=me")
+    check_answers("local[2]")
+
+
+def test_spark_without_pyspark_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyspark", None)
+    monkeypatch.setitem(sys.modules, "pyspark.sql", None)
+    with pytest.raises(ParameterError, match=r"needs pyspark.*pip install 'afterlaunch\[spark\]'$"):
+        engine_from(EngineSettings(name="spark"))
+
+
+def test_a_table_of_sparks_catalogue_is_not_for_duckdb(engine, tmp_path):
+    told = (
+        r"^'catalogue://desk\.claims' is a table of Spark's catalogue, which DuckDB cannot read\. Set `path`"
+    )
+    with pytest.raises(DataError, match=told):
+        engine.read(Source(table="desk.claims"), "arriving", root=tmp_path)
+
+
+def test_a_source_without_path_and_table_is_refused():
+    with pytest.raises(ParameterError, match=r"^A source has neither path nor table\. Give the path of its"):
+        Source(path="")
