@@ -47,14 +47,16 @@ def model_use(beside: MonthsBeside, *, version: str, scored: Sequence[int]) -> M
     rows = sampled_rows(beside, places, version=version)
     if not beside.inputs:
         return "the log has no inputs"
-    if rows.score.size < 2 * len(beside.offsets):
-        return f"{version} scored only {rows.score.size} of the sampled rows"
+    # With fewer rows the penalty takes most of every effect away, and all inputs look harmless.
+    needed = 2 * int(beside.offsets[-1])
+    if rows.score.size < needed:
+        return f"{version} scored only {rows.score.size} of the sampled rows, and {needed} are needed"
     sums = np.zeros(3)
     for place in places:
         scores = beside.months[place].scores[version]
         sums += [scores.sum_score, float(scores.n_alerts.sum()), scores.n_rows]
     if not sums[1]:
-        return f"{version} raised no alert in the reference months"
+        return f"{version} raised no alert in {'the reference months' if scored else 'this month'}"
     n_bins = [one.bins.n_bins for one in beside.inputs]
     targets = np.stack([rows.score, rows.decision], axis=1)
     return ModelUse(
@@ -83,7 +85,8 @@ class JudgedEffect:
     def is_beyond(self) -> bool:
         """Whether it is larger than usual, than the floor, and than chance among so many inputs."""
         threshold = self.limits.threshold(usual=self.usual_limit)
-        return threshold.leaves_usual_range(abs(self.judged)) and not self.is_false_discovery
+        is_larger = not math.isnan(self.judged) and threshold.leaves_usual_range(abs(self.judged))
+        return is_larger and not self.is_false_discovery
 
 
 _UNKNOWN_EFFECT = ModelEffect(
@@ -161,6 +164,7 @@ def _flat(by_target: Floats) -> Floats:
 
 def _judged_effect(place: int, compared: _Compared, use: ModelUse, policy: DriftPolicy) -> JudgedEffect:
     n_inputs = len(compared.values)
+    weight = float(use.effects.input_weights[place, 0])
     candidates = []
     for target, limits in enumerate((policy.score, policy.alerts)):
         flat = place + target * n_inputs
@@ -179,17 +183,18 @@ def _judged_effect(place: int, compared: _Compared, use: ModelUse, policy: Drift
                     usual=finite_or_none(usual),
                     last_year=finite_or_none(float(compared.last_year[place, target])),
                     p_adjusted=p_adjusted,
-                    weight=float(use.effects.input_weights[place, 0]),
+                    weight=weight,
                     against=against,
                 ),
                 judged=judged,
                 usual_limit=usual,
-                limits=limits,
+                # What an input that the model hardly uses seems to do is mostly another's, which it goes with.
+                limits=limits if weight >= policy.used_weight else limits.doubled,
                 target=("score", "alerts")[target],
                 is_false_discovery=p_adjusted is not None and p_adjusted > policy.max_false_discovery,
             )
         )
-    return max(candidates, key=lambda one: (one.is_beyond, abs(one.judged)))
+    return max(candidates, key=lambda one: (one.is_beyond, abs(one.judged), abs(one.told.relative)))
 
 
 def finite_or_none(value: float) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -39,6 +39,7 @@ UNMET = frozenset(
 """Kinds of change after which a model meets values that mean something else, or nothing, to it."""
 _ONLY_DESCRIBED = frozenset({"shifted", "spread", "mix"})
 _MOVED_SD = 0.2
+_HARDLY_MISSING = 0.001
 
 
 def input_rows(
@@ -68,7 +69,7 @@ def input_rows(
     effects = judged_effects(beside, use, last_year=last_year, policy=policy)
     rows = []
     for place, one in enumerate(beside.inputs):
-        changes = _changes(beside, one, allowed.get(one.name, Range()))
+        changes = _changes(beside, one, allowed=allowed.get(one.name, Range()), last_year=last_year)
         psi_last_year = _psi_between(one, last_year) if last_year is not None else math.inf
         seen = _Seen(
             one=one,
@@ -101,11 +102,10 @@ def input_rows(
 
 def _rank(row: InputDrift) -> tuple[float, ...]:
     unmet = row.finding.measurement.value if row.finding.measurement.measure == "unmet_share" else 0.0
-    return (
-        -row.severity.rank,
-        -max(abs(row.effect.relative), unmet * row.effect.weight),
-        -row.distances.psi,
-    )
+    # Where it is not known what the model makes of its inputs, it may make all of each.
+    is_known = not math.isnan(row.effect.weight)
+    size = max(abs(row.effect.relative), unmet * row.effect.weight) if is_known else unmet
+    return (-row.severity.rank, -size, -row.distances.psi)
 
 
 # --- distances ----------------------------------------------------------------------------------------------------
@@ -156,16 +156,40 @@ def _psi_between(one: InputMonths, place: int) -> float:
 # --- what it looks like -------------------------------------------------------------------------------------------
 
 
-def _changes(beside: MonthsBeside, one: InputMonths, allowed: Range) -> tuple[InputChange, ...]:
+def _changes(
+    beside: MonthsBeside, one: InputMonths, *, allowed: Range, last_year: int | None
+) -> tuple[InputChange, ...]:
+    """Name what changed against all reference months.
+
+    A name that says that values mean something else must hold against most single months as well, and against the same
+    month last year: a season's month beside a year's mixture can look like another unit.
+    """
+    found = _changes_against(one, beside.reference, allowed)
+    if not any(change.kind in UNMET for change in found):
+        return found
+    single = [{change.kind for change in _changes_against(one, [i], allowed)} for i in beside.reference]
+    year = (
+        {c.kind for c in _changes_against(one, [last_year], allowed)} if last_year is not None else set(UNMET)
+    )
+
+    def is_confirmed(change: InputChange) -> bool:
+        n_months = sum(change.kind in kinds for kinds in single)
+        return change.kind not in UNMET or (change.kind in year and 2 * n_months >= len(single))
+
+    return tuple(change for change in found if is_confirmed(change))
+
+
+def _changes_against(one: InputMonths, places: Sequence[int], allowed: Range) -> tuple[InputChange, ...]:
+    before = list(places)
     missing = {
-        "reference_missing": float(beside.pooled(one.n_missing)),
+        "reference_missing": float(one.n_missing[before].sum()),
         "current_missing": float(one.n_missing[-1]),
     }
     counts: NumberCounts | CategoryCounts
     if one.is_number:
         counts = NumberCounts(
             values=np.asarray(one.values),
-            reference=beside.pooled(one.counts).astype(np.float64),
+            reference=one.counts[before].sum(axis=0).astype(np.float64),
             current=one.counts[-1].astype(np.float64),
             allowed=allowed,
             **missing,
@@ -173,9 +197,9 @@ def _changes(beside: MonthsBeside, one: InputMonths, allowed: Range) -> tuple[In
     else:
         counts = CategoryCounts(
             names=tuple(str(text) for text in one.values),
-            reference=beside.pooled(one.counts).astype(np.float64),
+            reference=one.counts[before].sum(axis=0).astype(np.float64),
             current=one.counts[-1].astype(np.float64),
-            reference_other=float(beside.pooled(one.n_other)),
+            reference_other=float(one.n_other[before].sum()),
             current_other=float(one.n_other[-1]),
             **missing,
         )
@@ -201,9 +225,8 @@ def _finding(seen: _Seen, beside: MonthsBeside, policy: DriftPolicy) -> Finding:
     """Judge an input by its effect on the model, or by the share of values that the model has not met."""
     name, n = seen.one.name, beside.current.n
     found = [_effect_finding(seen, n, policy)]
-    unmet = [change.share for change in seen.changes if change.kind in UNMET]
-    if unmet and _is_used(seen.effect.told, policy):
-        share = min(1.0, max(unmet))
+    share = _unmet_share(seen.changes)
+    if share and _is_used(seen.effect.told, policy):
         found.append(
             Finding(
                 code=f"drift.input.{name}",
@@ -214,6 +237,20 @@ def _finding(seen: _Seen, beside: MonthsBeside, policy: DriftPolicy) -> Finding:
     return max(
         found, key=lambda finding: (finding.severity.rank, finding.measurement.measure == "unmet_share")
     )
+
+
+def _unmet_share(changes: Sequence[InputChange]) -> float:
+    """Return the share of values that the model has not met: categories add up, other changes may share rows."""
+    shares: dict[str, float] = {}
+    for change in changes:
+        if change.kind in UNMET or _is_newly_missing(change):
+            shares[change.kind] = shares.get(change.kind, 0.0) + change.share
+    return min(1.0, max(shares.values(), default=0.0))
+
+
+def _is_newly_missing(change: InputChange) -> bool:
+    """Tell whether values are missing that hardly ever were: then nobody saw what the model makes of that."""
+    return change.kind == "missing_jump" and (change.reference_share or 0.0) < _HARDLY_MISSING < change.share
 
 
 def _is_used(effect: ModelEffect, policy: DriftPolicy) -> bool:
@@ -252,9 +289,10 @@ def _state(seen: _Seen, finding: Finding, policy: DriftPolicy) -> InputState:
         return InputState.STILL
     if seen.effect.told.against is Against.LAST_YEAR or (is_moved and seen.is_like_last_year):
         return InputState.LAST_YEAR
-    is_usual = not is_named and distances.psi_usual is not None and distances.psi <= distances.psi_usual
-    # A large effect that is no finding is one that other months show as well.
-    has_effect = abs(seen.effect.judged) >= seen.effect.limits.watch
+    is_unmet = any(change.kind in UNMET for change in seen.changes)
+    is_usual = not is_unmet and distances.psi_usual is not None and distances.psi <= distances.psi_usual
+    # A large effect of an input that the model uses, and yet no finding, is one that other months show as well.
+    has_effect = abs(seen.effect.judged) >= seen.effect.limits.watch and _is_used(seen.effect.told, policy)
     return InputState.USUAL if is_usual or has_effect else InputState.HARMLESS
 
 
@@ -273,7 +311,8 @@ def _series(beside: MonthsBeside, seen: _Seen, place: int, use: ModelUse | str) 
     kinds = {change.kind: change for change in seen.changes}
     if kinds.keys() & {"missing_jump", "all_missing"}:
         return np.asarray(one.n_missing / n)
-    n_known = np.maximum(n - one.n_missing, 1.0)
+    # A month without any value has no level.
+    n_known = np.where(n > one.n_missing, n - one.n_missing, np.nan)
     if one.is_number:
         return np.asarray(one.counts @ np.asarray(one.values) / n_known)
     name = next((_category(change) for change in seen.changes if _category(change)), "")

@@ -79,7 +79,8 @@ def _ranking(negative: Floats, positive: Floats, _: Floats) -> Floats:
 
 
 def _log_calibration(_: Floats, positive: Floats, sum_score: Floats) -> Floats:
-    with np.errstate(divide="ignore"):
+    # A draw may hold no outcome that happened, or no row at all.
+    with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(np.log(positive.sum(axis=-1) / sum_score))
 
 

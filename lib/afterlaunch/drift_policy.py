@@ -23,17 +23,20 @@ class Limits:
                 f"Limits watch={self.watch:g} and act={self.act:g} are not in order. Give 0 < watch <= act."
             )
 
+    @property
+    def doubled(self) -> Limits:
+        """Where more doubt is in place: watched from where action was needed, action at twice that."""
+        return Limits(watch=self.act, act=2 * self.act)
+
     def threshold(self, *, usual: float = 0.0, min_n: int = 0) -> Threshold:
         """Return the threshold that no usual change crosses.
 
-        Where it is not known what is usual (nan), a change is watched from where it would otherwise need action, and
-        needs action at twice that.
+        Where it is not known what is usual (nan), the limits are doubled.
         """
-        watch, act = (self.act, 2 * self.act) if math.isnan(usual) else (self.watch, self.act)
-        usual = 0.0 if math.isnan(usual) else usual
-        return Threshold.limits(
-            watch=max(watch, usual), act=max(act, usual), direction=Direction.LOWER, min_n=min_n
-        )
+        if math.isnan(usual):
+            return self.doubled.threshold(min_n=min_n)
+        watch, act = max(self.watch, usual), max(self.act, usual)
+        return Threshold.limits(watch=watch, act=act, direction=Direction.LOWER, min_n=min_n)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

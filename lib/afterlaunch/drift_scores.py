@@ -115,8 +115,10 @@ def _score_finding(
     subject = months.beside.current.window.title
     now = float(getattr(months.current, measure.measure))
     after = _with_interval(measure, subject, months.current)
-    if not months.scored:
-        reason = f"no reference month was scored by {months.version}"
+    earlier = np.array([getattr(scores, measure.measure) for scores in months.scores(months.scored)])
+    before = float(earlier.mean()) if earlier.size else math.nan
+    reason = _why_not_compared(months, measure, before=before, now=now)
+    if reason:
         return ModelDrift(
             finding=Finding(
                 code=measure.code,
@@ -125,13 +127,11 @@ def _score_finding(
             ),
             title=measure.title,
             decimals=measure.decimals,
-            before=math.nan,
+            before=before,
             after=after,
             month=months.beside.current.window.label,
             against=Against.FLOOR_ONLY,
         )
-    earlier = np.array([getattr(scores, measure.measure) for scores in months.scores(months.scored)])
-    before = float(earlier.mean())
     change = _relative(now, before)
     others = (earlier.sum() - earlier) / max(earlier.size - 1, 1)
     usual_months = (earlier / others - 1)[:, None] if earlier.size > 1 and others.all() else np.zeros((0, 1))
@@ -163,6 +163,15 @@ def _score_finding(
         against=against,
         onset=_onset(months, measure),
     )
+
+
+def _why_not_compared(months: JudgedMonths, measure: _ScoreMeasure, *, before: float, now: float) -> str:
+    """Say why there is no change to tell as a share of what is usual; empty where there is one."""
+    if not months.scored:
+        return f"no reference month was scored by {months.version}"
+    if before == 0 and now > 0:
+        return f"the {measure.title.lower()} of {months.version} was 0 in all reference months"
+    return ""
 
 
 def _relative(now: float, before: float) -> float:

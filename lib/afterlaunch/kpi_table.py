@@ -127,7 +127,7 @@ def read_kpis(
     """
     failures = [failure for table in tables.values() for failure in _read(table, beside, root)]
     if failures:
-        raise ContractError(", ".join(table.source.path for table in tables.values()), tuple(failures))
+        raise ContractError(", ".join(table.source.title for table in tables.values()), tuple(failures))
     found, failures = [], []
     for kpi in kpis:
         if kpi.sql:

@@ -180,7 +180,7 @@ class RequestLog:
         failures += none or row_failures(engine, "request_rows", checks, id_name="request_id")
         failures += [] if failures else _unit_failure(setup, engine)
         if failures:
-            raise ContractError(setup.source.path, tuple(failures))
+            raise ContractError(setup.source.title, tuple(failures))
         engine.create_view("requests", _requests(setup, engine, beside.as_of))
         return cls(
             engine=engine,

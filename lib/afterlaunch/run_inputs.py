@@ -32,6 +32,7 @@ PACKAGES = (
     "pandas",
     "papermill",
     "pyarrow",
+    "pyspark",
     "pyyaml",
     "scikit-learn",
     "scipy",

@@ -182,7 +182,7 @@ class ScoringLog:
         failures += _read_outcomes(setup, engine, root, kinds)
         failures += _read_shadow_scores(setup, engine, root, kinds)
         if failures:
-            raise ContractError(setup.source.path, tuple(failures))
+            raise ContractError(setup.source.title, tuple(failures))
         known_until = as_of or _day_after_last_outcome(setup, engine)
         engine.create_view(
             "scored_rows",
@@ -196,7 +196,7 @@ class ScoringLog:
         ).iloc[0]
         if not facts["n"]:
             raise DataError(
-                f"The log {setup.source.path!r} has no rows before {known_until}. Give a later as_of date."
+                f"The log {setup.source.title!r} has no rows before {known_until}. Give a later as_of date."
             )
         return cls(
             engine=engine,
@@ -243,7 +243,7 @@ class ScoringLog:
         covered = Window(start=self.first_on, end=self.last_on + dt.timedelta(days=1), label="log")
         if not covered.overlaps(window):
             raise DataError(
-                f"There are no rows in {window.title}: {self.setup.source.path!r} covers {self.first_on} to "
+                f"There are no rows in {window.title}: {self.setup.source.title!r} covers {self.first_on} to "
                 f"{self.last_on}. Give a period inside it."
             )
 

@@ -27,7 +27,7 @@ from afterlaunch.contract import (
     typed_column,
     zero_or_one,
 )
-from afterlaunch.engine import Engine, Source
+from afterlaunch.engine import Engine, Source, text_literal
 from afterlaunch.scoring_log import ScoringLog, instant_literal
 from afterlaunch.ticket_wording import ENGLISH, OTHER_THEME, Wording
 
@@ -116,7 +116,7 @@ class TicketTable:
         engine = beside.engine
         failures = [*_read_tickets(setup, beside, root), *_read_labels(setup, engine, root)]
         if failures:
-            raise ContractError(setup.source.path, tuple(failures))
+            raise ContractError(setup.source.title, tuple(failures))
         seen = f"received_at < {instant_literal(beside.as_of)}"
         engine.create_view(
             "tickets",
@@ -228,7 +228,7 @@ def _weight_checks(column: str) -> tuple[Check, ...]:
 
 def _known_theme(column: str, wording: Wording) -> Check:
     themes = (*wording.theme_words, OTHER_THEME)
-    listed = ", ".join("'" + theme.replace("'", "''") + "'" for theme in themes)
+    listed = ", ".join(map(text_literal, themes))
     return Check(
         check="unknown theme",
         column=column,
