@@ -32,7 +32,6 @@ PACKAGES = (
     "pandas",
     "papermill",
     "pyarrow",
-    "pyspark",
     "pyyaml",
     "scikit-learn",
     "scipy",
@@ -41,10 +40,13 @@ PACKAGES = (
     "tqdm",
 )
 """The packages whose versions a run depends on."""
+OPTIONAL_PACKAGES = ("pyspark",)
+"""Packages of extras that a run may depend on, where they are installed."""
 
 READS: Mapping[str, tuple[str, ...]] = {"monthly_health": ("drift",)}
 """Reports that show parts of other reports of the same model and period."""
 
+_NOT_INSTALLED = "not installed"
 _PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
 _GIT_TIMEOUT_S = 10
 
@@ -166,13 +168,14 @@ def _text_hashes(folder: Path, pattern: str) -> dict[str, str]:
 
 def package_versions() -> dict[str, str]:
     """Return the version of every package that a run depends on, by name."""
-    return {name: _version(name) for name in PACKAGES}
+    installed = [name for name in OPTIONAL_PACKAGES if _version(name) != _NOT_INSTALLED]
+    return {name: _version(name) for name in (*PACKAGES, *installed)}
 
 
 def _version(package: str) -> str:
     with contextlib.suppress(metadata.PackageNotFoundError):
         return metadata.version(package)
-    return "not installed"
+    return _NOT_INSTALLED
 
 
 def _git(root: Path, *arguments: str) -> str:
