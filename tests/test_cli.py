@@ -103,7 +103,7 @@ REFUSED = {
         ("run", "monthly_helth", *MONTH),
         (
             "afterlaunch: There is no notebook 'monthly_helth'. Did you mean 'monthly_health'? "
-            "Known notebooks: monthly_health.\n"
+            "Known notebooks: drift, monthly_health.\n"
         ),
     ),
     "an unknown model": (

@@ -503,7 +503,7 @@ def test_profiles_of_many_inputs_on_spark_equal_those_on_duckdb(engines, tmp_pat
 
 def test_profiles_whose_rows_are_sampled_in_some_hours_are_equal_too(engines, tmp_path, monkeypatch):
     monkeypatch.setattr(profiles, "_MANY_ROWS", 200)
-    monkeypatch.setattr(profiles, "_FEWEST_HOURS", 12)
+    monkeypatch.setattr(profiles, "_FEWEST_QUARTERS", 12)
     monkeypatch.setattr(profiles, "SAMPLE_ROWS", 60)
     on_duckdb, on_spark = profiles_of(engines, tmp_path, mixed_log(), MIXED, months=("2024-01", "2024-04"))
     assert on_duckdb[0] == on_spark[0]

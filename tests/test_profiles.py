@@ -229,7 +229,7 @@ def test_a_large_month_is_sampled_by_the_md5_of_ids_in_some_hours(log, monkeypat
     some = read_profile(log, MARCH, grids).sample
     assert 30 <= some.n_rows <= 95
     monkeypatch.setattr(profiles, "_MANY_ROWS", 100)
-    monkeypatch.setattr(profiles, "_FEWEST_HOURS", 20)
+    monkeypatch.setattr(profiles, "_FEWEST_QUARTERS", 20)
     few_hours = read_profile(log, MARCH, grids).sample
     assert 30 <= few_hours.n_rows <= 75
     assert set(few_hours.score.tolist()) <= set(whole.sample.score.tolist())

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from afterlaunch.drift_evidence import DriftEvidence, OutcomeMonth
+from afterlaunch.drift_outcomes import reference_outcomes
 from afterlaunch.drift_policy import DriftPolicy
 from afterlaunch.drift_report import ModelDrift, Performance, PerformanceMonth
 from afterlaunch.estimated_performance import (
@@ -31,7 +32,7 @@ def estimated_performance(
     """Estimate the ranking of the current month from its scores, and say how well past estimates did.
 
     Only months that the version alone scored teach how often outcomes happen at each score. The estimate is a finding
-    as long as outcomes of the month itself are not known; afterwards it stands beside what came out.
+    as long as outcomes of the month itself do not judge it; afterwards it stands beside what came out.
 
     Parameters
     ----------
@@ -57,7 +58,9 @@ def estimated_performance(
         n_past=estimate.n_past,
         estimate_reason=estimate.reason or "",
     )
-    if evidence.are_outcomes_in or not evidence.outcomes:
+    # A few outcomes of the month itself do not judge it yet, and the estimate still does.
+    is_judged = evidence.are_outcomes_in and len(reference_outcomes(evidence, policy)) > 1
+    if is_judged or not evidence.outcomes:
         return (), performance
     return (_finding(evidence, estimate, policy),), performance
 

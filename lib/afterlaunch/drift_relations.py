@@ -67,12 +67,13 @@ def changed_relations(
     changed = _unusual_pairs(found, policy)
     used = {name for name, weight in zip(names, weights, strict=True) if weight >= policy.used_weight}
     # Without other months nobody knows how much relations change anyway.
-    serious = [pair for pair in changed if {pair.first, pair.second} <= used and pair.usual is not None]
+    of_used = [pair for pair in changed if {pair.first, pair.second} <= used]
+    serious = [pair for pair in of_used if pair.usual is not None]
     largest = max((abs(pair.change) for pair in serious), default=0.0)
     return Relations(
         finding=_finding(largest, found.n_current, policy),
         changed=changed,
-        is_harmless=bool(changed) and not serious,
+        is_harmless=bool(changed) and not of_used,
         n_pairs=len(found.pairs),
         n_reference=found.n_reference,
         n_current=found.n_current,

@@ -343,4 +343,5 @@ class DriftReport:
     @property
     def are_outcomes_in(self) -> bool:
         """Whether outcomes of the month itself could be judged."""
-        return self.outcomes_complete_until is not None and self.judged_window == self.window
+        complete = self.outcomes_complete_until
+        return complete is not None and complete > self.window.start and self.judged_window == self.window

@@ -11,7 +11,7 @@ from afterlaunch.artifacts import Report, read_json
 from afterlaunch.drift import drift
 from afterlaunch.drift_evidence import evidence_of
 from afterlaunch.drift_policy import DriftPolicy
-from afterlaunch.drift_report import DriftReport
+from afterlaunch.drift_report import SCHEMA_VERSION, DriftReport
 from afterlaunch.engine import Engine, Source, engine_from
 from afterlaunch.engine_settings import EngineSettings
 from afterlaunch.errors import DataError, ParameterError
@@ -170,9 +170,10 @@ class MonitoredModel:
         """Return the published drift report on a month; none when there is none that can be read."""
         path = Report(stem="drift", model=self.name, period=given.period, root=self.root).published(".json")
         try:
-            return from_plain(DriftReport, read_json(path)["report"], where=path.name)
+            found = from_plain(DriftReport, read_json(path)["report"], where=path.name)
         except (DataError, ParameterError, KeyError, TypeError):
-            return None  # not there, or of another version: the next drift run makes it anew
+            return None  # not there, or of another shape: the next drift run makes it anew
+        return found if found.schema_version == SCHEMA_VERSION else None
 
     def drift(self, given: DriftParameters) -> DriftReport:
         """Judge what changed in one month by what it does to the model.

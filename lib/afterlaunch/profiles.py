@@ -33,9 +33,10 @@ SAMPLE_ROWS = 4_000
 """Rows of a month's sample, about."""
 MAX_CATEGORIES = 300
 """Categories that a profile keeps by name; the others are counted together."""
-# Above this many rows a month, MD5 is asked of the rows of some hours only: it would cost a third of the scan.
-_MANY_ROWS = 400_000
-_FEWEST_HOURS = 120
+# Above this many rows a month, MD5 is asked of the rows of some quarter hours only: of all rows it would cost as much
+# as reading them.
+_MANY_ROWS = 100_000
+_FEWEST_QUARTERS = 160
 # The cells of number inputs are fixed on the days of the log that hold as many rows as this.
 _FIRST_ROWS = 50_000
 _KEYS_A_QUERY = 40
@@ -46,7 +47,7 @@ _MOST_CELLS = 4_096
 _LARGEST_EXPONENT = 200
 # Places of what is counted beside the inputs, which have places from 0 on.
 _SCORES, _SAMPLE = -1, -2
-_HOUR = "(day(scored_at) * 24 + hour(scored_at))"
+_MS_A_QUARTER = 900_000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -267,24 +268,25 @@ def read_profile(log: ScoringLog, month: Window, grids: Mapping[str, NumberGrid]
     grids : mapping of str to NumberGrid
         From :func:`number_grids`.
     """
-    hours = log.engine.rows(
-        f"SELECT {_HOUR} AS hour, model_version, count(*) AS n, {exact_sum('sum_score', 'score').sql} AS sum_score "
-        f"FROM {log.rows} WHERE {inside('scored_at', month)} GROUP BY {_HOUR}, model_version"
+    quarters = log.engine.rows(
+        f"SELECT {_quarter(log)} AS quarter, model_version, count(*) AS n, {exact_sum('sum_score', 'score').sql} "
+        f"AS sum_score FROM {log.rows} WHERE {inside('scored_at', month)} GROUP BY {_quarter(log)}, model_version"
     )
-    if not hours:
+    if not quarters:
         return None
-    n_by_hour: Counter[int] = Counter()
-    for hour, _, n, _ in hours:
-        n_by_hour[int(hour)] += int(n)
+    n_by_quarter: Counter[int] = Counter()
+    for quarter, _, n, _ in quarters:
+        n_by_quarter[int(quarter)] += int(n)
     found: dict[int, list[tuple[int | None, str | None, int]]] = {}
-    for query in _queries(log, month, grids, _sampled_row(log, grids, month, n_by_hour)):
+    for query in _queries(log, month, grids, _sampled_row(log, grids, n_by_quarter)):
         for place, cell, text, n in log.engine.rows(query):
             found.setdefault(place, []).append((cell, text, int(n)))
-    sums = {str(version): math.fsum(s for _, v, _, s in hours if v == version) for _, version, _, _ in hours}
+    versions = {version for _, version, _, _ in quarters}
+    sums = {str(version): math.fsum(s for _, v, _, s in quarters if v == version) for version in versions}
     places = {name: found.get(i, []) for i, name in enumerate(log.features)}
     return MonthProfile(
         window=month,
-        n=n_by_hour.total(),
+        n=n_by_quarter.total(),
         grids=grids,
         numbers={name: _number_counts(values) for name, values in places.items() if name in grids},
         texts={name: _text_counts(values) for name, values in places.items() if name not in grids},
@@ -347,11 +349,14 @@ def _first_of(columns: Iterable[str], sql_type: str) -> str:
     return f"coalesce({', '.join([*columns, f'CAST(NULL AS {sql_type})'])})"
 
 
-def _sampled_row(
-    log: ScoringLog, grids: Mapping[str, NumberGrid], month: Window, n_by_hour: Counter[int]
-) -> str:
+def _quarter(log: ScoringLog) -> str:
+    """Return the SQL of the number of quarter hours from 1970 to a row's time."""
+    return f"floor({log.engine.milliseconds('scored_at')} / {number_literal(_MS_A_QUARTER)})"
+
+
+def _sampled_row(log: ScoringLog, grids: Mapping[str, NumberGrid], n_by_quarter: Counter[int]) -> str:
     """Compile the text of a sampled row, NULL for all other rows."""
-    hours, n = _asked_hours(month, n_by_hour)
+    quarters, n = _asked_quarters(n_by_quarter)
     fields = ["CAST(case_id AS STRING)", "CAST(score AS STRING)", "CAST(decision AS STRING)", "model_version"]
     for name, column in log.features.items():
         if name in grids:
@@ -359,21 +364,23 @@ def _sampled_row(
         else:
             fields.append(f"coalesce('=' || replace({column}, {_END}, ' '), '')")
     row = f"CASE WHEN {_is_sampled(n)} THEN concat_ws({_END}, {', '.join(fields)}) END"
-    # Nested, so that no engine asks for the MD5 of rows outside of these hours.
-    return f"CASE WHEN {_HOUR} IN ({', '.join(map(str, hours))}) THEN {row} END" if hours else row
+    # Nested, so that no engine asks for the MD5 of rows outside of these quarter hours.
+    return (
+        f"CASE WHEN {_quarter(log)} IN ({', '.join(map(str, quarters))}) THEN {row} END" if quarters else row
+    )
 
 
-def _asked_hours(month: Window, n_by_hour: Counter[int]) -> tuple[list[int], int]:
-    """Return the hours whose rows may be sampled (none named: all of them), and their number of rows.
+def _asked_quarters(n_by_quarter: Counter[int]) -> tuple[list[int], int]:
+    """Return the quarter hours whose rows may be sampled (none named: all of them), and their number of rows.
 
-    Taken in the order of their own MD5, they are no particular hours; a month of few rows is asked as a whole.
+    Taken in the order of their own MD5, they are no particular ones; a month of few rows is asked as a whole.
     """
-    n_all = n_by_hour.total()
+    n_all = n_by_quarter.total()
     if n_all <= _MANY_ROWS:
         return [], n_all
-    in_order = sorted(n_by_hour, key=lambda hour: hashlib.md5(f"{month.label} {hour}".encode()).digest())  # noqa: S324 - no secret
-    n_until = np.cumsum([n_by_hour[hour] for hour in in_order])
-    last = max(int(np.searchsorted(n_until, _MANY_ROWS / 2)), _FEWEST_HOURS - 1)
+    in_order = sorted(n_by_quarter, key=lambda quarter: hashlib.md5(str(quarter).encode()).digest())  # noqa: S324 - no secret
+    n_until = np.cumsum([n_by_quarter[quarter] for quarter in in_order])
+    last = max(int(np.searchsorted(n_until, _MANY_ROWS / 2)), _FEWEST_QUARTERS - 1)
     if last >= len(in_order) - 1:
         return [], n_all
     return sorted(in_order[: last + 1]), int(n_until[last])

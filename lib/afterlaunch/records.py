@@ -54,7 +54,7 @@ def _with_nan(kind: Any, plain: Any) -> Any:  # noqa: ANN401
         hints = typing.get_type_hints(kind)
         return {name: _with_nan(hints.get(name), value) for name, value in plain.items()}
     arguments = typing.get_args(kind)
-    if isinstance(plain, list):
+    if isinstance(plain, list) and arguments:
         return [_with_nan(arguments[0], item) for item in plain]
     inner = [
         argument

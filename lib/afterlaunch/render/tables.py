@@ -67,11 +67,11 @@ def title_block(report: HealthReport) -> Markup:
     )
     story = sentences.verdict_story(report)
     verdict = element("p", counts, " ", typeset(story), class_=f"al-verdict al-verdict-{state.class_}")
-    return joined(_style(), element("header", title, line, verdict, class_="al-head"))
+    return joined(style(), element("header", title, line, verdict, class_="al-head"))
 
 
 @functools.cache
-def _style() -> Markup:
+def style() -> Markup:
     """Return the look of all blocks of a report, for notebooks; the page has it already and drops this."""
     css = resources.files(__package__).joinpath("template/report.css").read_text(encoding="utf-8")
     return Markup(f"<style>{css}</style>")
