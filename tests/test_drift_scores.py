@@ -128,8 +128,9 @@ def test_the_usual_is_each_month_against_the_others_without_itself():
     n_high = [400, 600, 450, 550, 480, 520]
     alerts, _ = judged(load_months([*n_high, 500]))
     shares = np.array(n_high) / 1000
-    months = [share / np.delete(shares, place).mean() - 1 for place, share in enumerate(shares)]
-    slow = usual_change(np.array(months)[:, None], [0.0], se=[math.sqrt(0.25 / 1000) / 0.5])
+    others = [np.delete(shares, place).mean() for place in range(shares.size)]
+    months = (shares - others) / shares.mean()
+    slow = usual_change(months[:, None], [0.0], se=[math.sqrt(0.25 / 1000) / 0.5])
     limit = max(-slow.lower[0], slow.upper[0])
     assert alerts.finding.threshold.usual_range.upper == pytest.approx(limit)
 
@@ -222,11 +223,13 @@ def test_scores_that_were_all_0_are_no_usual_either():
     assert score.finding.measurement.value == 0
 
 
-def test_alerts_of_one_month_alone_leave_the_usual_open():
-    # Among the others of that month there is none to divide by.
-    alerts, _ = judged(load_months([0, 0, 0, 0, 500, 100]))
-    assert alerts.against is Against.FLOOR_ONLY
-    assert alerts.finding.measurement.value == pytest.approx(0)
+def test_months_without_any_alert_are_months_like_others():
+    # Shares of 0, 0, 0, 0 and 0.5: this month's 0.1 is their mean, and even three times that would be nothing unusual.
+    for n_high, size in ((100, 0.0), (300, 2.0)):
+        alerts, _ = judged(load_months([0, 0, 0, 0, 500, n_high]))
+        assert alerts.finding.measurement.value == pytest.approx(size)
+        assert alerts.against is Against.OTHER_MONTHS
+        assert alerts.severity is Severity.OK
 
 
 # --- parts that add up --------------------------------------------------------------------------------------------

@@ -86,6 +86,8 @@ NOT_MEASURES = {
     "block_weights": "draws, not a measure of anything",
     "of_numbers": "a constructor",
     "of_counts": "a constructor",
+    "from_the_others": "differences, tested by hand in test_month_to_month",
+    "size": "the larger of two limits, tested in test_month_to_month",
     "of_categories": "a constructor",
     "from_json": "a constructor",
     "to_json": "an export",

@@ -16,6 +16,7 @@ from afterlaunch.month_to_month import (
     Against,
     QuantityKind,
     deciding_comparisons,
+    from_the_others,
     usual_change,
 )
 
@@ -405,3 +406,16 @@ def test_comparisons_of_other_shapes_and_floors_that_are_none_are_refused():
 def test_results_are_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError, match="cannot assign to field 'level'"):
         USUAL.level = 0.5
+
+
+def test_a_month_is_held_against_the_mean_of_the_others():
+    values = np.random.default_rng(3).normal(size=(6, 4))
+    by_hand = [row - np.delete(values, i, axis=0).mean(axis=0) for i, row in enumerate(values)]
+    assert from_the_others(values) == pytest.approx(np.array(by_hand), abs=1e-12)
+    assert from_the_others(values[:1]).shape == (0, 4)
+
+
+def test_the_size_of_what_is_usual_is_the_larger_limit():
+    usual = usual_change([[1.0], [2.0], [1.5], [1.2], [1.8]], [1.0])
+    assert usual.size.tolist() == [max(-usual.lower[0], usual.upper[0])]
+    assert np.isnan(usual_change([[1.0]], [1.0]).size).all()

@@ -265,7 +265,7 @@ def test_the_health_report_tells_the_same_verdict():
     assert drift_sentences.verdict_story(report) in told
     assert told.endswith(f"What to do: {drift_sentences.what_to_do(report)}")
     assert drift_sentences.health_section(None) == (
-        "What moved in the inputs is not known: there is no month before to compare with."
+        "What moved in the inputs was not looked at: that is the drift report's work (afterlaunch run drift)."
     )
 
 

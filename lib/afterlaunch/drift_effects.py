@@ -168,7 +168,7 @@ def _judged_effect(place: int, compared: _Compared, use: ModelUse, policy: Drift
     candidates = []
     for target, limits in enumerate((policy.score, policy.alerts)):
         flat = place + target * n_inputs
-        usual = max(abs(float(compared.usual.lower[flat])), abs(float(compared.usual.upper[flat])))
+        usual = float(compared.usual.size[flat])
         against = compared.against[flat]
         is_year = against is Against.LAST_YEAR
         judged = float((compared.last_year if is_year else compared.relative)[place, target])

@@ -15,7 +15,7 @@ from afterlaunch.drift_policy import DriftPolicy
 from afterlaunch.drift_report import ModelDrift, SegmentMix, SegmentOutcome, SegmentOutcomes
 from afterlaunch.findings import Finding, Measurement
 from afterlaunch.health_measures import Resampling, known, unknown
-from afterlaunch.month_to_month import Against, UsualChange, usual_change
+from afterlaunch.month_to_month import Against, UsualChange, from_the_others, usual_change
 from afterlaunch.performance import roc_auc
 from afterlaunch.since_when import since_when
 from afterlaunch.uncertainty import Interval, NoInterval, block_interval, block_weights
@@ -106,17 +106,15 @@ def _series(months: Sequence[OutcomeMonth], measure: _Measure, resampling: Resam
 def _changes(series: _Series) -> tuple[float, UsualChange]:
     """Return the last month's change against the mean of the others, and what is usual among those."""
     earlier = series.values[:-1]
-    n = earlier.size
-    others = (earlier.sum() - earlier) / max(n - 1, 1)
-    months = (earlier - others)[:, None] if n > 1 else np.zeros((0, 1))
     change = float(series.values[-1] - earlier.mean())
-    return change, usual_change(months, np.array([change]), se=series.errors[-1:])
+    usual = usual_change(from_the_others(earlier[:, None]), np.array([change]), se=series.errors[-1:])
+    return change, usual
 
 
 def _usual_size(usual: UsualChange, error: float, *, downwards: bool) -> float:
     """Return up to where a change is usual; where months do not say, what sampling alone explains."""
-    sizes = [-float(usual.lower[0])] + ([] if downwards else [float(usual.upper[0])])
-    return _WIDE * error if math.isnan(sizes[0]) else max(0.0, *sizes)
+    size = max(0.0, -float(usual.lower[0])) if downwards else float(usual.size[0])
+    return _WIDE * error if _against(usual) is Against.FLOOR_ONLY else size
 
 
 def _against(usual: UsualChange) -> Against:
@@ -249,9 +247,7 @@ def segment_outcomes(evidence: DriftEvidence, *, policy: DriftPolicy) -> Segment
         same = columns == column
         change[same] -= _middle(change[same], expected[-1, same])
     errors = np.sqrt(1 / (positive[-1] + 0.5) + 1 / (positive[:-1].sum(axis=0) + 0.5))
-    n = earlier.shape[0]
-    others = (earlier.sum(axis=0) - earlier) / max(n - 1, 1)
-    usual = usual_change(earlier - others if n > 1 else np.zeros((0, len(large))), change, se=errors)
+    usual = usual_change(from_the_others(earlier), change, se=errors)
     rows = [
         _segment_row(
             one, places, i, change=float(change[i]), usual=usual, error=float(errors[i]), policy=policy
@@ -337,7 +333,7 @@ def _segment_row(
 ) -> SegmentOutcome:
     before, now = list(places[:-1]), places[-1]
     p_adjusted = float(usual.p_adjusted[i])
-    limit = max(abs(float(usual.lower[i])), abs(float(usual.upper[i])))
+    limit = float(usual.size[i])
     if math.isnan(limit):
         limit = (_WIDE + 1) * error  # many segments, and no months that say what is usual
     is_unusual = abs(change) > limit and not p_adjusted > policy.max_false_discovery

@@ -18,7 +18,7 @@ from afterlaunch.drift_report import ModelDrift, ScoreDecomposition
 from afterlaunch.errors import DataError
 from afterlaunch.findings import Finding, Measurement
 from afterlaunch.health_measures import unknown
-from afterlaunch.month_to_month import Against, deciding_comparisons, usual_change
+from afterlaunch.month_to_month import Against, deciding_comparisons, from_the_others, usual_change
 from afterlaunch.profiles import MonthProfile, VersionScores
 from afterlaunch.since_when import Onset, since_when
 from afterlaunch.uncertainty import wilson_interval
@@ -133,15 +133,13 @@ def _score_finding(
             against=Against.FLOOR_ONLY,
         )
     change = _relative(now, before)
-    others = (earlier.sum() - earlier) / max(earlier.size - 1, 1)
-    usual_months = (earlier / others - 1)[:, None] if earlier.size > 1 and others.all() else np.zeros((0, 1))
+    usual_months = from_the_others(earlier[:, None]) / (before or 1.0)
     error = _standard_error(measure, months.current) / before if before else math.nan
     usual = usual_change(usual_months, np.array([change]), se=np.array([error]))
     year = math.nan
     if months.last_year is not None and months.version in months.beside.months[months.last_year].scores:
         year = _relative(now, float(getattr(months.scores([months.last_year])[0], measure.measure)))
     (against,) = deciding_comparisons([change], [year], usual=usual, floor=limits.watch)
-    limit = max(abs(float(usual.lower[0])), abs(float(usual.upper[0])))
     judged = year if against is Against.LAST_YEAR else change
     return ModelDrift(
         finding=Finding(
@@ -153,7 +151,7 @@ def _score_finding(
                 unit="share",
                 n=months.current.n_rows,
             ),
-            threshold=limits.threshold(usual=limit, min_n=policy.min_n),
+            threshold=limits.threshold(usual=float(usual.size[0]), min_n=policy.min_n),
         ),
         title=measure.title,
         decimals=measure.decimals,

@@ -102,6 +102,36 @@ class UsualChange:
     level: float
     reasons: tuple[str, ...]
 
+    @property
+    def size(self) -> Floats:
+        """Up to where changes usually come in either direction, 0 or more; nan without limits."""
+        return np.maximum(np.abs(self.lower), np.abs(self.upper))
+
+
+def from_the_others(values: npt.ArrayLike) -> Floats:
+    """Return each month's distance from the mean of the other months: no month is held against itself.
+
+    Parameters
+    ----------
+    values : array_like, shape (n_months, n_quantities)
+        A number a month.
+
+    Returns
+    -------
+    ndarray, shape (n_months, n_quantities)
+        For :func:`usual_change`. Of a single month nothing can be told: shape (0, n_quantities).
+
+    Examples
+    --------
+    >>> from_the_others([[1.0], [2.0], [6.0]]).tolist()
+    [[-3.0], [-1.5], [4.5]]
+    """
+    months = np.asarray(values, np.float64)
+    n = months.shape[0]
+    if n < 2:
+        return np.zeros((0, *months.shape[1:]))
+    return np.asarray(months - (months.sum(axis=0) - months) / (n - 1))
+
 
 def usual_change(
     reference: npt.ArrayLike,

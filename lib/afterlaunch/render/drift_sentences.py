@@ -343,7 +343,9 @@ def _outcomes(report: DriftReport) -> str:
 def health_section(report: DriftReport | None) -> Text:
     """Say in a short paragraph of the health report what moved, and whether it matters."""
     if report is None:
-        return Text("What moved in the inputs is not known: there is no month before to compare with.")
+        return Text(
+            "What moved in the inputs was not looked at: that is the drift report's work (afterlaunch run drift)."
+        )
     word, story = VERDICT_WORDS[report.verdict.severity], verdict_story(report)
     to_do = what_to_do(report)
     return Text(f"{word}: {story}{f' What to do: {to_do}' if to_do else ''}")

@@ -103,8 +103,10 @@ def _usual(row: InputDrift) -> str:
     return f"usual up to ±{percent(effect.usual)}"
 
 
-def brief(report: DriftReport) -> Markup:
+def brief(report: DriftReport | None) -> Markup:
     """Return the few inputs that moved the most, for the health report; nothing where none did."""
+    if report is None:
+        return Markup("")
     chosen = list(dict.fromkeys((*suspects(report), *report.moved)))[:MOST_BRIEF]
     if not chosen:
         return Markup("")

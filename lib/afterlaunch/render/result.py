@@ -8,7 +8,7 @@ from typing import Any
 
 from afterlaunch.health_report import HealthReport
 from afterlaunch.records import from_plain, to_plain
-from afterlaunch.render import sentences
+from afterlaunch.render import drift_sentences, sentences
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,6 +40,12 @@ class HealthResult:
                 | to_plain(indicator.finding.measurement)
                 for indicator in report.indicators
             ],
+            "drift": None
+            if report.drift is None
+            else {
+                "severity": report.drift.verdict.severity.value,
+                "headline": str(drift_sentences.headline(report.drift)),
+            },
             "data": dict(self.data),
             "report": to_plain(report),
         }
