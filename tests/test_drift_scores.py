@@ -53,16 +53,25 @@ def test_the_version_of_most_rows_is_judged():
     assert months.current.n_rows == 600
 
 
-@pytest.mark.parametrize(("n_of_version", "is_scored"), [(100, True), (99, False)])
-def test_a_month_counts_as_scored_from_a_hundred_rows_on(n_of_version, is_scored):
+@pytest.mark.parametrize(("n_of_version", "is_scored"), [(500, True), (499, False)])
+def test_a_month_counts_as_scored_from_the_policys_rows_on(n_of_version, is_scored):
     mixed = np.repeat(["v2", "v1"], [1000 - n_of_version, n_of_version])
     before, last = windows(2)
-    months = months_of([load_month(before, 500, version=mixed), load_month(last, 500)])
-    assert months.scored == ((0,) if is_scored else ())
-    few = JudgedMonths.of(
-        toy_evidence([load_month(before, 500, version=mixed), load_month(last, 500)]), DriftPolicy(min_n=99)
-    )
-    assert few.scored == (0,)
+    found = [load_month(before, 500, version=mixed), load_month(last, 500)]
+    assert months_of(found).scored == ((0,) if is_scored else ())
+    assert JudgedMonths.of(toy_evidence(found), DriftPolicy(min_n=499)).scored == (0,)
+
+
+@pytest.mark.parametrize("n_reference", [1, 2, 3])
+def test_after_a_small_roll_out_chance_alone_is_no_alarm(n_reference):
+    n_alarms = 0
+    for seed in range(60):
+        random = np.random.default_rng(seed)
+        rows = [*[500] * n_reference, 10_000]
+        parts = zip(windows(n_reference + 1), random.binomial(rows, 0.1).tolist(), rows, strict=True)
+        months = [load_month(window, n_high, n=n) for window, n_high, n in parts]
+        n_alarms += any(row.severity in {Severity.WATCH, Severity.ACT} for row in judged(months))
+    assert n_alarms <= 4
 
 
 @pytest.mark.parametrize(("n_months", "n_reference", "place"), [(13, 12, 0), (13, 6, 0), (12, 12, None)])

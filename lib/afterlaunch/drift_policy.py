@@ -28,13 +28,13 @@ class Limits:
         """Where more doubt is in place: watched from where action was needed, action at twice that."""
         return Limits(watch=self.act, act=2 * self.act)
 
-    def threshold(self, *, usual: float = 0.0, min_n: int = 0) -> Threshold:
+    def threshold(self, *, usual: float = 0.0, chance: float = 0.0, min_n: int = 0) -> Threshold:
         """Return the threshold that no usual change crosses.
 
-        Where it is not known what is usual (nan), the limits are doubled.
+        Where it is not known what is usual (nan), the limits are doubled, and at least what ``chance`` explains.
         """
         if math.isnan(usual):
-            return self.doubled.threshold(min_n=min_n)
+            return self.doubled.threshold(usual=chance, min_n=min_n)
         watch, act = max(self.watch, usual), max(self.act, usual)
         return Threshold.limits(watch=watch, act=act, direction=Direction.LOWER, min_n=min_n)
 

@@ -24,6 +24,7 @@ from afterlaunch.since_when import Onset, since_when
 from afterlaunch.uncertainty import wilson_interval
 
 Floats: TypeAlias = npt.NDArray[np.float64]
+_WIDE = 2.6  # standard errors that a change must exceed where too few months say what is usual
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,7 +63,7 @@ class JudgedMonths:
             beside=beside,
             version=version,
             scored=tuple(
-                i for i in beside.reference if _n_scored(profiles[i], version) >= min(policy.min_n, 100)
+                i for i in beside.reference if _n_scored(profiles[i], version) >= max(policy.min_n, 1)
             ),
             last_year=found[0] if found else None,
         )
@@ -134,7 +135,7 @@ def _score_finding(
         )
     change = _relative(now, before)
     usual_months = from_the_others(earlier[:, None]) / (before or 1.0)
-    error = _standard_error(measure, months.current) / before if before else math.nan
+    error, chance = _errors(measure, months, before)
     usual = usual_change(usual_months, np.array([change]), se=np.array([error]))
     year = math.nan
     if months.last_year is not None and months.version in months.beside.months[months.last_year].scores:
@@ -151,7 +152,7 @@ def _score_finding(
                 unit="share",
                 n=months.current.n_rows,
             ),
-            threshold=limits.threshold(usual=float(usual.size[0]), min_n=policy.min_n),
+            threshold=limits.threshold(usual=float(usual.size[0]), chance=chance, min_n=policy.min_n),
         ),
         title=measure.title,
         decimals=measure.decimals,
@@ -181,6 +182,15 @@ def _standard_error(measure: _ScoreMeasure, scores: VersionScores) -> float:
     share = scores.alert_share
     spread = share * (1 - share) if measure.measure == "alert_share" else scores.score_variance
     return math.sqrt(spread / scores.n_rows)
+
+
+def _errors(measure: _ScoreMeasure, months: JudgedMonths, before: float) -> tuple[float, float]:
+    """Return the sampling error of the current value, and what chance explains of its change; as shares of before."""
+    if not before:
+        return math.nan, 0.0
+    error = _standard_error(measure, months.current)
+    earlier = [_standard_error(measure, scores) for scores in months.scores(months.scored)]
+    return error / before, _WIDE * math.hypot(error, math.hypot(*earlier) / len(earlier)) / before
 
 
 def _with_interval(measure: _ScoreMeasure, subject: str, scores: VersionScores) -> Measurement:
