@@ -44,6 +44,7 @@ lab: $(VENV)/.lab  ## JupyterLab in notebooks/
 bench: $(VENV)/.run  ## where a run's time goes, and what millions of requests cost, against floors of the same run
 	@$(BIN)/python tests/bench.py $(ARGS)
 	@$(BIN)/python tests/bench_requests.py
+	@$(BIN)/python tests/bench_drift.py --millions 2 20 $(ROWS) $(if $(PEERS),--peers)
 
 study: $(VENV)/.run  ## the long simulations behind the documented error rates
 	@for study in tests/study_*.py; do echo "make: $$study"; $(BIN)/python "$$study" || exit 1; done
