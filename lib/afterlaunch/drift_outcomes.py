@@ -199,7 +199,7 @@ def _calibration_finding(months: Sequence[OutcomeMonth], series: _Series, policy
 def _not_known(measure: str, evidence: DriftEvidence, policy: DriftPolicy) -> ModelDrift:
     is_ranking = measure == "roc_auc"
     subject = evidence.window.title
-    reason = "no outcomes are known"
+    reason = _why_no_outcomes(evidence)
     if evidence.outcomes:
         reason = (
             f"{evidence.outcomes[-1].window.title} and a month before it need {policy.min_n} judged rows each, "
@@ -220,6 +220,12 @@ def _not_known(measure: str, evidence: DriftEvidence, policy: DriftPolicy) -> Mo
         month=evidence.outcomes[-1].window.label if evidence.outcomes else evidence.window.label,
         against=Against.FLOOR_ONLY,
     )
+
+
+def _why_no_outcomes(evidence: DriftEvidence) -> str:
+    if evidence.outcomes_complete_until is None:
+        return "no outcomes are known"
+    return "no outcomes are known of rows that the model was not trained on"
 
 
 # --- segments at equal score --------------------------------------------------------------------------------------
@@ -352,7 +358,7 @@ def _segment_row(
 
 
 def _no_segments(evidence: DriftEvidence, policy: DriftPolicy) -> SegmentOutcomes:
-    reason = "no outcomes are known" if not evidence.outcomes else "no segment has enough outcomes"
+    reason = "no segment has enough outcomes" if evidence.outcomes else _why_no_outcomes(evidence)
     if evidence.outcomes and not evidence.segments:
         reason = "model.yaml names no segments"
     measurement = unknown("factor_of_observed_expected_ratio", "ratio", "segments", reason=reason)

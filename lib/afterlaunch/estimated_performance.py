@@ -316,7 +316,8 @@ class _Months:
     def why_unknown(self) -> str | None:
         k = self.n_reference
         if k < MIN_MONTHS:
-            return f"estimates need at least {MIN_MONTHS} reference months, and there are {k}"
+            there = "there is 1" if k == 1 else f"there are {k}"
+            return f"estimates need at least {MIN_MONTHS} reference months, and {there}"
         n_positive = self.n_positive.sum()
         for name, n in (("positive", n_positive), ("negative", self.n[:k].sum() - n_positive)):
             if n < MIN_REFERENCE:

@@ -21,7 +21,7 @@ from afterlaunch.render.figures import (
     show,
     wrapped,
 )
-from afterlaunch.render.harm_sentences import suspects
+from afterlaunch.render.harm_sentences import is_performance_harmed, suspects
 from afterlaunch.render.input_sentences import (
     change_in_words,
     effect_in_words,
@@ -63,10 +63,12 @@ def effects(report: DriftReport) -> Plot | Text:
         figure.suptitle(wrapped(title, 90), x=0.01, ha="left", fontsize=11, fontweight="bold", color=INK)
         axes = figure.subplots()
         _draw_effects(axes, rows)
+        in_harm = is_performance_harmed(report)
         axes.set_xlabel(f"change of alerts per 1,000 {report.case_noun} through this input alone")
         figure.legend(loc="outside lower left", ncols=3, handletextpad=0.5, columnspacing=1.4)
         told = "; ".join(
-            f"{row.name} {effect_in_words(row, report)}, {input_state(row).word}" for row in rows
+            f"{row.name} {effect_in_words(row, report)}, {input_state(row, in_harm=in_harm).word}"
+            for row in rows
         )
         return show(figure, alt=f"{title}. {told}.")
 
@@ -79,10 +81,10 @@ def _draw_effects(axes: Axes, rows: Sequence[InputDrift]) -> None:
             axes.barh([place], [2 * usual], left=[-usual], height=0.82, color=BAND, zorder=0)
         axes.barh([place], [effect.alerts_per_1000], height=0.42, color=_COLOURS[state.class_], zorder=2)
         reach = _Z * effect.se_alerts_per_1000
-        axes.errorbar([effect.alerts_per_1000], [place], xerr=[[reach], [reach]], fmt="none", ecolor=INK,
+        axes.errorbar([effect.alerts_per_1000], [place], xerr=[[reach], [reach]], fmt="none", color=INK,
                       elinewidth=1.1, capsize=3, zorder=3)  # fmt: skip
     axes.barh([0], [0], color=BAND, label="usual between months")
-    axes.errorbar([], [], xerr=[], fmt="none", ecolor=INK, elinewidth=1.1, capsize=3, label="95 % interval")
+    axes.errorbar([], [], xerr=[], fmt="none", color=INK, elinewidth=1.1, capsize=3, label="95 % interval")
     axes.axvline(0, color=INK, linewidth=1, zorder=1)
     axes.set_yticks(range(len(rows)), [_name(row) for row in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)

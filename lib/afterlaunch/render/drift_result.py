@@ -59,13 +59,14 @@ class DriftResult:
 
 
 def _moved(row: InputDrift, report: DriftReport) -> dict[str, Any]:
+    in_harm = is_performance_harmed(report)
     return {
         "name": row.name,
         "state": row.state.value,
         "severity": row.severity.value,
         "what_happened": what_happened(row, report),
-        "state_in_words": input_state(row).word,
-        "reason": state_reason(row, report, in_harm=is_performance_harmed(report)),
+        "state_in_words": input_state(row, in_harm=in_harm).word,
+        "reason": state_reason(row, report, in_harm=in_harm),
         "alerts_per_1000": to_plain(row.effect.alerts_per_1000),
         "mean_score": to_plain(row.effect.score),
     }

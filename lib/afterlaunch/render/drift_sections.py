@@ -275,11 +275,12 @@ def relations(report: DriftReport) -> Text:
     pair = pair_in_words(leading_pair(found))
     more = "" if n == 1 else f", and {n - 1} more in the table"
     told = f"{n} of {counted(found.n_pairs, 'pair')} {belong} together as before: {pair}{more}."
-    if not found.is_harmless:
+    if is_serious(found.finding.severity):
         return Text(f"{told} The model may meet combinations that it has not learnt.")
     if all(one.usual is None for one in found.changed):
         return Text(f"{told} Too few months say how much that changes anyway, so it is no alarm.")
-    return Text(f"{told} The model hardly uses them together.")
+    them = "The model hardly uses them together." if found.is_harmless else "That is too little for an alarm."
+    return Text(f"{told} {them}")
 
 
 def leading_pair(found: Relations) -> PairChange:

@@ -21,6 +21,7 @@ MOST_SUSPECTS = 3
 MOST_MOVED = 2
 # Outcomes this many times as often as promised, or as rarely, are told even where months differ as much.
 FAR_FROM_PROMISED = 1.15
+CLEARLY_FEWER = 0.95
 _PARTS = ((0.9, "all of"), (0.65, "most of"), (0.4, "about half of"), (0.0, "part of"))
 
 
@@ -86,7 +87,7 @@ def _estimate(row: ModelDrift, report: DriftReport) -> str:
 
 def promised(row: ModelDrift, report: DriftReport) -> str:
     """Say how often outcomes came, measured by what the scores promise."""
-    only = "only " if row.after.value < 1 else ""
+    only = "only " if row.after.value < CLEARLY_FEWER else ""
     times = number_format(row).short(row.after.value)
     return f"{report.outcome_noun} came {only}{times} times as often as the scores promise"
 

@@ -25,6 +25,8 @@ HARDLY_USED = 0.03
 _SHARE_DECIMALS = 1
 _SIGNIFICANT = 3
 _MOST_DECIMALS = 6
+# Values that differ by more than this factor are written each with digits of its own.
+_FAR_APART = 50.0
 
 
 # --- what happened -------------------------------------------------------------------------------------------------
@@ -87,7 +89,7 @@ def _relabelled(change: InputChange, noun: str) -> str:
     first, *others = change.pairs
     sure = first.is_only_fit or first.similarity >= 1
     told = f"{quoted(first.before)} is now {'' if sure else 'probably '}called {quoted(first.after)}"
-    told += f" in {_share(first.share)} of {noun}"
+    told += f", {_share(first.share)} of {noun}"
     if not others:
         return told
     return f"{told}, and {len(others)} more {'name' if len(others) == 1 else 'names'} changed"
@@ -95,10 +97,9 @@ def _relabelled(change: InputChange, noun: str) -> str:
 
 def _swapped(change: InputChange, noun: str) -> str:
     first: Relabelling = change.pairs[0]
-    shares = f"{_share(first.reference_share)} of {noun} before"
     return (
-        f"a suspicion: {quoted(first.before)} and {quoted(first.after)} have changed places, "
-        f"as {quoted(first.after)} is now as frequent as {quoted(first.before)} was: {shares}"
+        f"a suspicion: {quoted(first.before)} and {quoted(first.after)} have changed places, with "
+        f"{quoted(first.after)} in {_share(first.share)} of {noun} as {quoted(first.before)} was before"
     )
 
 
@@ -119,13 +120,15 @@ def _times_smaller(factor: float) -> str:
 
 def _levels_told(change: InputChange) -> str:
     now, before = levels(change.current_level, change.reference_level)
-    return f"typically {now} and {before} before"
+    return f"typically {now} instead of {before}"
 
 
 def _constant(change: InputChange, noun: str) -> str:
     what = quoted(change.name) if change.value is None else f"about {levels(change.value)[0]}"
-    always = f"in {_share(change.share)} of {noun}" if change.share < 1 else "always"
-    return f"one value only: {what} {always}, {_share(change.reference_share or 0.0)} before"
+    before = _share(change.reference_share or 0.0)
+    if change.share >= 1:
+        return f"nothing but {what}, {before} of {noun} before"
+    return f"hardly anything but {what}, in {_share(change.share)} of {noun} and {before} before"
 
 
 def _new_category(change: InputChange, noun: str) -> str:
@@ -191,9 +194,9 @@ def quoted(name: str) -> str:
     Examples
     --------
     >>> quoted("battery"), quoted("")
-    ('“battery”', 'an empty text')
+    ('“battery”', '“” (empty)')
     """
-    return f"“{name}”" if name else "an empty text"
+    return f"“{name}”" if name else "“” (empty)"
 
 
 def times_in_digits(factor: float) -> str:
@@ -204,8 +207,7 @@ def times_in_digits(factor: float) -> str:
     >>> times_in_digits(1000.0), times_in_digits(2.54), times_in_digits(2.5)
     ('1,000', '2.54', '2.5')
     """
-    text = plain(factor, decimals=2)
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return _without_zeros(plain(factor, decimals=2))
 
 
 def signed_percent(share: float) -> str:
@@ -225,21 +227,34 @@ def levels(*values: float | None) -> tuple[str, ...]:
 
     Examples
     --------
-    >>> levels(62.345, 45.1), levels(0.01231, 0.00504), levels(1018.4, 1018.1)
-    (('62.3', '45.1'), ('0.0123', '0.0050'), ('1,018.4', '1,018.1'))
+    >>> levels(62.345, 45.1), levels(0.01231, 0.00504), levels(1018.4, 1018.1), levels(5.4, 5400.0)
+    (('62.3', '45.1'), ('0.0123', '0.0050'), ('1,018.4', '1,018.1'), ('5.4', '5,400'))
     """
     known = [0.0 if value is None else value for value in values]
-    largest = max((abs(value) for value in known), default=0.0)
-    decimals = 0
-    if 0 < largest < math.inf:
-        decimals = min(max(0, _SIGNIFICANT - 1 - math.floor(math.log10(largest))), _MOST_DECIMALS)
-    if decimals and all(value == int(value) for value in known):
+    sizes = [abs(value) for value in known if value]
+    if len(sizes) > 1 and max(sizes) > _FAR_APART * min(sizes):
+        # Digits that tell the small one apart mean nothing for the large one.
+        return tuple(levels(value)[0] for value in known)
+    decimals = _decimals(max(sizes, default=0.0))
+    if all(math.isfinite(value) and value == round(value) for value in known):
         decimals = 0
+    elif len(known) == 1:
+        return (_without_zeros(plain(known[0], decimals=decimals)),)
     while True:
         told = tuple(plain(value, decimals=decimals) for value in known)
         if len(set(told)) == len(set(known)) or decimals >= _MOST_DECIMALS:
             return told
         decimals += 1
+
+
+def _decimals(size: float) -> int:
+    if not 0 < size < math.inf:
+        return 0
+    return min(max(0, _SIGNIFICANT - 1 - math.floor(math.log10(size))), _MOST_DECIMALS)
+
+
+def _without_zeros(text: str) -> str:
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 # --- what it does to the model -------------------------------------------------------------------------------------
@@ -275,8 +290,8 @@ def is_unmet(row: InputDrift) -> bool:
 # --- what to make of it --------------------------------------------------------------------------------------------
 
 
-def input_state(row: InputDrift) -> State:
-    """Return an input's state as symbol and word."""
+def input_state(row: InputDrift, *, in_harm: bool = False) -> State:
+    """Return an input's state as symbol and word; while performance suffers nothing that moved is harmless."""
     if is_too_few(row):
         return NOT_JUDGED
     if row.severity in {Severity.ACT, Severity.WATCH}:
@@ -287,7 +302,8 @@ def input_state(row: InputDrift) -> State:
         return NOT_JUDGED
     if row.state is InputState.USUAL and not is_without_usual(row):
         return State(symbol="●", word="as usual", class_="ok")
-    word = "moved, hardly used" if is_hardly_used(row) else "moved, harmless"
+    word = "moved, small effect" if in_harm else "moved, harmless"
+    word = "moved, hardly used" if is_hardly_used(row) else word
     word = "moved, below the limit" if is_without_usual(row) else word
     return State(symbol="◇", word=word, class_="unknown")
 

@@ -67,7 +67,6 @@ def _note(rows: Sequence[InputDrift]) -> str:
 
 
 def _input_row(row: InputDrift, report: DriftReport, *, is_suspect: bool) -> Markup:
-    reason = state_reason(row, report, in_harm=is_performance_harmed(report))
     first = element("small", element("span", "look here first", class_="al-watch")) if is_suspect else ""
     return element(
         "tr",
@@ -75,8 +74,13 @@ def _input_row(row: InputDrift, report: DriftReport, *, is_suspect: bool) -> Mar
         element("td", typeset(what_happened(row, report)), class_="al-happened"),
         *_effect_cells(row),
         element("td", since_in_words(row.onset, report.window) or "unclear", class_="al-since"),
-        element("td", input_state(row).markup(reason), first, class_="al-state-cell"),
+        element("td", _state(row, report), first, class_="al-state-cell"),
     )
+
+
+def _state(row: InputDrift, report: DriftReport) -> Markup:
+    in_harm = is_performance_harmed(report)
+    return input_state(row, in_harm=in_harm).markup(state_reason(row, report, in_harm=in_harm))
 
 
 def _effect_cells(row: InputDrift) -> tuple[Markup, ...]:
@@ -111,14 +115,13 @@ def brief(report: DriftReport | None) -> Markup:
     if not chosen:
         return Markup("")
     head = head_row("Input", "What happened", number_head(f"Alerts per 1,000 {report.case_noun}"), "State")
-    in_harm = is_performance_harmed(report)
     rows = (
         element(
             "tr",
             element("th", row.name, scope="row"),
             element("td", typeset(what_happened(row, report))),
             _effect_cells(row)[0] if is_effect_known(row) else element("td", "Not known", class_="al-why"),
-            element("td", input_state(row).markup(state_reason(row, report, in_harm=in_harm))),
+            element("td", _state(row, report)),
         )
         for row in chosen
     )
