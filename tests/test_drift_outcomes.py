@@ -487,3 +487,41 @@ def test_a_column_without_a_part_in_it_is_not_named():
         for value in ("old", "young")
     ]
     assert [mix.column for mix in segments_judged([*segments, *even], outcomes=outcomes).mix] == ["region"]
+
+
+# --- another version ----------------------------------------------------------------------------------------------
+
+
+def with_versions(months, versions):
+    return [dataclasses.replace(m, versions=(v,)) for m, v in zip(months, versions, strict=True)]
+
+
+def test_a_version_is_held_against_its_own_months():
+    months = [outcome_month(window) for window in windows(6)]
+    evidence = toy_evidence(load_months([500, 500]), with_versions(months, ["v1"] * 3 + ["v2"] * 3))
+    found = reference_outcomes(evidence, DriftPolicy())
+    assert [month.window for month in found] == [month.window for month in months[3:]]
+
+
+def test_a_month_of_two_versions_is_no_reference_for_one_of_them():
+    months = [outcome_month(window) for window in windows(6)]
+    mixed = [dataclasses.replace(months[4], versions=("v1", "v2"))]
+    outcomes = [*with_versions(months[:4], ["v2"] * 4), *mixed, *with_versions(months[5:], ["v2"])]
+    found = reference_outcomes(toy_evidence(load_months([500, 500]), outcomes), DriftPolicy())
+    assert [month.window for month in found] == [month.window for month in (*months[:4], months[5])]
+
+
+def test_the_first_month_of_a_version_is_held_against_the_model_before():
+    months = [outcome_month(window) for window in windows(6)]
+    evidence = toy_evidence(load_months([500, 500]), with_versions(months, ["v1"] * 5 + ["v2"]))
+    assert len(reference_outcomes(evidence, DriftPolicy())) == 6
+
+
+def test_segments_of_another_versions_months_are_not_at_equal_score():
+    outcomes = with_versions([outcome_month(window) for window in windows(6)], ["v1"] * 5 + ["v2"])
+    found = segments_judged(
+        [steady("north", 40), steady("south", 100), steady("west", 100)], outcomes=outcomes
+    )
+    assert found.shown == ()
+    assert found.reason == "no month before January 2024 was scored by the same versions alone"
+    assert found.finding.severity is Severity.UNKNOWN

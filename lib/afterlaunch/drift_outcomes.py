@@ -62,11 +62,21 @@ def outcome_findings(
 
 
 def reference_outcomes(evidence: DriftEvidence, policy: DriftPolicy) -> tuple[OutcomeMonth, ...]:
-    """Return the reference months with enough outcomes and, last, the month that is judged; none without it."""
+    """Return the reference months with enough outcomes and, last, the month that is judged; none without it.
+
+    Months that the same versions scored are the reference; where there are none, those of other versions say at least
+    how well the model did before.
+    """
     if not evidence.outcomes or not _is_enough(evidence.outcomes[-1], policy):
         return ()
+    judged = evidence.outcomes[-1]
     earlier = [month for month in evidence.outcomes[:-1] if _is_enough(month, policy)]
-    return (*earlier[-policy.reference_months :], evidence.outcomes[-1])
+    alike = [month for month in earlier if _is_of_the_same_versions(month, judged)]
+    return (*(alike or earlier)[-policy.reference_months :], judged)
+
+
+def _is_of_the_same_versions(month: OutcomeMonth, other: OutcomeMonth) -> bool:
+    return set(month.versions) == set(other.versions)
 
 
 def _is_enough(month: OutcomeMonth, policy: DriftPolicy) -> bool:
@@ -238,7 +248,9 @@ def segment_outcomes(evidence: DriftEvidence, *, policy: DriftPolicy) -> Segment
     """
     months = reference_outcomes(evidence, policy)
     places = [i for i, month in enumerate(evidence.outcomes) if month in months]
-    large = [one for one in evidence.segments if len(places) > 1 and _is_large(one, places)]
+    # Another version's scores do not mean the same, so nothing is at equal score.
+    is_comparable = len(places) > 1 and _is_of_the_same_versions(months[0], months[-1])
+    large = [one for one in evidence.segments if is_comparable and _is_large(one, places)]
     if not large:
         return _no_segments(evidence, policy)
     positive = np.stack([one.n_positive[places] for one in large], axis=1)
@@ -361,6 +373,10 @@ def _no_segments(evidence: DriftEvidence, policy: DriftPolicy) -> SegmentOutcome
     reason = "no segment has enough outcomes" if evidence.outcomes else _why_no_outcomes(evidence)
     if evidence.outcomes and not evidence.segments:
         reason = "model.yaml names no segments"
+    elif evidence.outcomes and not any(
+        _is_of_the_same_versions(m, evidence.outcomes[-1]) for m in evidence.outcomes[:-1]
+    ):
+        reason = f"no month before {evidence.outcomes[-1].window.title} was scored by the same versions alone"
     measurement = unknown("factor_of_observed_expected_ratio", "ratio", "segments", reason=reason)
     return SegmentOutcomes(
         finding=Finding(
