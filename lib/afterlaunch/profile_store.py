@@ -64,7 +64,8 @@ class ProfileStore:
         DataError
             When a file of the log's has gone.
         """
-        files = _files_by_days(log, self.root)
+        # Only what is kept has to be recognised; looking into the files takes as long as an input of a million rows.
+        files = _files_by_days(log, self.root) if self.folder is not None else ()
         grids: dict[str, NumberGrid] | None = None
         found = []
         for month in months:
