@@ -194,3 +194,10 @@ def test_past_estimates_are_counted_by_whether_they_held():
     assert performance.n_inside == sum(inside)
     odd = [*KNOWN[:5], outcome_month(KNOWN[5].window, better=-250), *KNOWN[6:]]
     assert estimated(odd)[1].n_inside < 12
+
+
+def test_each_month_says_how_often_the_outcome_came():
+    months = [toy_outcomes(window, negative={0.2: 75}, positive={0.2: 25}) for window in windows(2)]
+    evidence = toy_evidence(load_months([500, 500]), months)
+    _, performance = estimated_performance(evidence, version="v1", policy=DriftPolicy())
+    assert [month.outcome_share for month in performance.months] == pytest.approx([0.25, 0.25])

@@ -255,6 +255,20 @@ def test_an_estimate_that_missed_without_a_fall_is_not_called_concept_drift():
     assert "concept drift" not in told
 
 
+def test_how_often_the_outcome_came_is_told_apart_from_scores():
+    report = examples.harm_with_mix()
+    *earlier, now = report.performance.months
+    months = [dataclasses.replace(month, outcome_share=0.08, n=1_000) for month in earlier[1:]]
+    months.insert(0, dataclasses.replace(earlier[0], outcome_share=0.10, n=1_000))
+    months.append(dataclasses.replace(now, outcome_share=0.123))
+    performance = dataclasses.replace(report.performance, months=tuple(months))
+    told = drift_sentences.performance(dataclasses.replace(report, performance=performance))
+    usual = 100 * (0.08 * len(earlier) + 0.02) / len(earlier)
+    expected = f"irregularities came in 12.3 % of claims, in {usual:.1f} % in the months before."
+    assert f"Whatever the scores: {expected}" in told
+    assert "Whatever the scores" not in drift_sentences.performance(report)
+
+
 def test_the_health_report_tells_the_same_verdict():
     report = examples.harm_with_mix()
     told = drift_sentences.health_section(report)

@@ -114,6 +114,7 @@ def _month(month: OutcomeMonth, past: PastEstimate | None) -> PerformanceMonth:
         estimated_roc_auc=past.estimated if past else math.nan,
         ci_lower=past.ci_lower if past else None,
         ci_upper=past.ci_upper if past else None,
+        outcome_share=float(positive.sum()) / month.n if month.n else math.nan,
     )
 
 

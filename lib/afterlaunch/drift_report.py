@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import enum
+import math
 
 from afterlaunch.findings import Finding, Measurement, Severity, Verdict
 from afterlaunch.input_changes import InputChange
@@ -254,7 +255,8 @@ class SegmentOutcomes:
 class PerformanceMonth:
     """One month: what was estimated before outcomes were known, and what came out.
 
-    nan where there is none: estimates need other months, results need outcomes.
+    nan where there is none: estimates need other months, results need outcomes. ``outcome_share`` is the share of
+    judged rows whose outcome happened.
     """
 
     label: str
@@ -264,6 +266,7 @@ class PerformanceMonth:
     estimated_roc_auc: float
     ci_lower: float | None
     ci_upper: float | None
+    outcome_share: float = math.nan
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ from afterlaunch.render.harm_sentences import (
 )
 from afterlaunch.render.input_sentences import since_in_words
 from afterlaunch.render.markup import Text
-from afterlaunch.render.numbers import plain
+from afterlaunch.render.numbers import percent, plain
 from afterlaunch.windows import Window
 
 
@@ -43,7 +43,20 @@ def _statements(report: DriftReport) -> str:
         return f"{earlier} Performance cannot be judged: {why}.".strip()
     rows = [finding_of(report, code) for code in (RANKING, CALIBRATION)]
     told = [sentence(f"{_statement(row, report)}.") for row in rows if row is not None and row.after.is_known]
-    return " ".join(part for part in (earlier, *told) if part)
+    return " ".join(part for part in (earlier, *told, _outcomes(report)) if part)
+
+
+def _outcomes(report: DriftReport) -> str:
+    """Say how often the outcome happened, apart from any score; empty where only one month is known."""
+    known = [month for month in report.performance.months if not math.isnan(month.outcome_share)]
+    months = [month for month in known if month.label <= report.judged_window.label]
+    if len(months) < 2:
+        return ""
+    *before_it, now = months
+    share = sum(month.outcome_share * month.n for month in before_it) / sum(month.n for month in before_it)
+    now_share, usual_share = (percent(one, decimals=1) for one in (now.outcome_share, share))
+    came = f"{report.outcome_noun} came in {now_share} of {report.case_noun}"
+    return f"Whatever the scores: {came}, in {usual_share} {before(report)}."
 
 
 def _statement(row: ModelDrift, report: DriftReport) -> str:
