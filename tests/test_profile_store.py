@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from afterlaunch import profile_store
@@ -108,6 +109,24 @@ def test_a_month_that_goes_on_is_not_kept(folder, reads):
     store(folder).profiles(log, MONTHS)
     store(folder).profiles(log, MONTHS)
     assert reads == ["2024-01", "2024-02", "2024-03", "2024-03"]
+
+
+def test_a_new_month_is_counted_in_the_cells_of_the_kept_ones(folder):
+    def without_amounts(month, factor=np.nan):
+        path = folder / "log" / f"{month}.parquet"
+        frame = pd.read_parquet(path)
+        frame["amount"] = frame["amount"].where(np.isfinite(frame["amount"])) * factor
+        return path, frame
+
+    files = [without_amounts("2024-01"), without_amounts("2024-02", 1.0), without_amounts("2024-03", 1e6)]
+    for path in (folder / "log").iterdir():
+        path.unlink()
+    for path, frame in files[:2]:
+        frame.to_parquet(path, index=False)
+    first = store(folder).profiles(opened(folder), MONTHS[:2])
+    files[2][1].to_parquet(files[2][0], index=False)
+    months = store(folder).profiles(opened(folder), MONTHS)
+    assert all(month.grids == first[0].grids for month in months)
 
 
 @pytest.mark.parametrize("spoil", [b"", b"PK\x03\x04 cut short", None])

@@ -66,17 +66,19 @@ class ProfileStore:
         """
         # Only what is kept has to be recognised; looking into the files takes as long as an input of a million rows.
         files = _files_by_days(log, self.root) if self.folder is not None else ()
-        grids: dict[str, NumberGrid] | None = None
-        found = []
-        for month in months:
-            key = _key(log, month, files)
-            profile = self._kept(month, key)
-            if profile is None:
-                grids = number_grids(log) if grids is None else grids
-                profile = read_profile(log, month, grids)
-                self._keep(profile, key)
-            found += [profile] if profile is not None else []
-        return tuple(found)
+        keys = [_key(log, month, files) for month in months]
+        kept = [self._kept(month, key) for month, key in zip(months, keys, strict=True)]
+        # Months lie beside each other in the same cells: those that the first kept month was counted in.
+        grids = next((profile.grids for profile in kept if profile is not None), None)
+        found: list[MonthProfile | None] = []
+        for month, key, before in zip(months, keys, kept, strict=True):
+            if before is not None and before.grids == grids:
+                found.append(before)
+                continue
+            grids = number_grids(log) if grids is None else grids
+            found.append(read_profile(log, month, grids))
+            self._keep(found[-1], key)
+        return tuple(profile for profile in found if profile is not None)
 
     def _kept(self, month: Window, key: str) -> MonthProfile | None:
         if self.folder is None or not key:
