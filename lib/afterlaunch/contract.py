@@ -201,12 +201,13 @@ def row_failures(
                 examples=examples,
                 allowed=check.allowed,
             )
-    n_repeated = _n_repeated(engine, view, id_name) if unique else 0
+    # Grouped, because what does not fit of many groups is spilled, unlike distinct values.
+    repeated = (
+        f"SELECT {id_name} AS id, count(*) AS bad_value FROM {view} WHERE {id_name} IS NOT NULL "
+        f"GROUP BY {id_name} HAVING count(*) > 1"
+    )
+    n_repeated = _n_repeated(engine, repeated) if unique else 0
     if n_repeated:
-        repeated = (
-            f"SELECT {id_name} AS id, count(*) AS bad_value FROM {view} WHERE {id_name} IS NOT NULL "
-            f"GROUP BY {id_name} HAVING count(*) > 1"
-        )
         yield Failure(
             check="repeated",
             column=unique,
@@ -217,14 +218,10 @@ def row_failures(
         )
 
 
-def _n_repeated(engine: Engine, view: str, id_name: str) -> int:
-    """Count the rows whose id came before; grouped, for what does not fit of many groups is spilled."""
-    groups = (
-        f"SELECT count(*) AS n FROM {view} WHERE {id_name} IS NOT NULL GROUP BY {id_name} HAVING count(*) > 1"
-    )
-    return int(
-        engine.rows(f"SELECT CAST(coalesce(sum(n - 1), 0) AS BIGINT) FROM ({groups}) AS repeated")[0][0]
-    )
+def _n_repeated(engine: Engine, repeated: str) -> int:
+    """Count the rows whose id came before, from the ids that come more than once and their rows."""
+    counted = f"SELECT CAST(coalesce(sum(bad_value - 1), 0) AS BIGINT) FROM ({repeated}) AS repeated"
+    return int(engine.rows(counted)[0][0])
 
 
 def _examples(engine: Engine, select: str) -> tuple[str, ...]:

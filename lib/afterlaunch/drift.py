@@ -69,7 +69,7 @@ def drift(
         version=months.version,
         other_versions=tuple(name for name in current.scores if name != months.version),
         n_rows=current.n,
-        n_reference=sum(month.n for month in reference),
+        n_reference=months.beside.n_reference,
         as_of=evidence.as_of,
         outcomes_complete_until=evidence.outcomes_complete_until,
         judged_window=evidence.outcomes[-1].window if evidence.outcomes else evidence.window,

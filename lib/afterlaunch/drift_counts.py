@@ -79,6 +79,11 @@ class MonthsBeside:
         return self.months[-1]
 
     @property
+    def n_reference(self) -> int:
+        """Rows of the reference months."""
+        return sum(self.months[place].n for place in self.reference)
+
+    @property
     def offsets(self) -> Integers:
         """Where each input's bins begin in :attr:`binned`, and where the last one's end."""
         return np.cumsum([0, *(one.bins.n_bins for one in self.inputs)])

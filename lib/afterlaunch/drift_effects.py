@@ -30,6 +30,11 @@ class ModelUse:
     base: Floats
     version: str
 
+    def of_bins(self, place: int) -> Floats:
+        """Return what each bin of the input at a place adds to the score, in score points."""
+        start, end = self.effects.offsets[place : place + 2]
+        return self.effects.coefficients[start:end, 0]
+
 
 def model_use(beside: MonthsBeside, *, version: str, scored: Sequence[int]) -> ModelUse | str:
     """Learn from sampled rows what each bin of each input adds to a version's scores, or say why not.

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from afterlaunch.aggregates import Cut, Key, aggregate, count_where, exact_sum
-from afterlaunch.health_counts import SCORE_GRID, HealthCounts, MonthCounts, judged_view
+from afterlaunch.health_counts import SCORE_GRID, HealthCounts, MonthCounts, judged_view, segment_sql
 from afterlaunch.profiles import MonthProfile
 from afterlaunch.ranges import Range
 from afterlaunch.scoring_log import ScoringLog, inside
@@ -149,7 +149,7 @@ def _segments(log: ScoringLog, outcomes: tuple[OutcomeMonth, ...]) -> tuple[Segm
         exact_sum("sum_score", "score", where="judged = 1"),
     )
     cuts = [
-        Cut(keys=(Key(name=f"segment_{i}", sql=_value_of(log, column)), month), totals=totals)
+        Cut(keys=(Key(name=f"segment_{i}", sql=segment_sql(log, column)), month), totals=totals)
         for i, column in enumerate(columns)
     ]
     read = Window.of_months(outcomes[0].window, outcomes[-1].window)
@@ -168,7 +168,3 @@ def _segments(log: ScoringLog, outcomes: tuple[OutcomeMonth, ...]) -> tuple[Segm
                 )
             )
     return tuple(found)
-
-
-def _value_of(log: ScoringLog, column: str) -> str:
-    return f"coalesce(CAST({log.features[column]} AS STRING), '(missing)')"

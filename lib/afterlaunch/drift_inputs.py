@@ -87,9 +87,7 @@ def input_rows(
                 changes=changes,
                 distances=seen.distances,
                 missing_share=float(one.n_missing[-1] / beside.current.n),
-                missing_share_reference=float(
-                    beside.pooled(one.n_missing) / max(1, sum(beside.months[i].n for i in beside.reference))
-                ),
+                missing_share_reference=float(beside.pooled(one.n_missing) / max(1, beside.n_reference)),
                 effect=seen.effect.told,
                 state=state,
                 finding=finding,
@@ -321,8 +319,7 @@ def _series(beside: MonthsBeside, seen: _Seen, place: int, use: ModelUse | str) 
         return np.asarray(one.counts[:, texts.index(name)] / n_known)
     if isinstance(use, str):
         return np.asarray(one.binned[:, 0] / n)
-    start, end = beside.offsets[place], beside.offsets[place + 1]
-    return np.asarray(one.binned @ use.effects.coefficients[start:end, 0] / n)
+    return np.asarray(one.binned @ use.of_bins(place) / n)
 
 
 def _category(change: InputChange) -> str:
@@ -331,8 +328,7 @@ def _category(change: InputChange) -> str:
 
 def _bins(beside: MonthsBeside, one: InputMonths, place: int, use: ModelUse | str) -> tuple[BinShare, ...]:
     reference, current = beside.pooled(one.binned), one.binned[-1]
-    start, end = beside.offsets[place], beside.offsets[place + 1]
-    effects = np.full(end - start, np.nan) if isinstance(use, str) else use.effects.coefficients[start:end, 0]
+    effects = np.full(one.bins.n_bins, np.nan) if isinstance(use, str) else use.of_bins(place)
     shares = zip(one.bins.labels, reference / reference.sum(), current / current.sum(), effects, strict=True)
     return tuple(
         BinShare(

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from afterlaunch.drift_evidence import DriftEvidence, OutcomeMonth, SegmentMonths
-from afterlaunch.drift_policy import DriftPolicy
+from afterlaunch.drift_policy import WIDE, DriftPolicy
 from afterlaunch.drift_report import ModelDrift, SegmentMix, SegmentOutcome, SegmentOutcomes
 from afterlaunch.findings import Finding, Measurement
 from afterlaunch.health_measures import Resampling, known, unknown
@@ -29,7 +29,6 @@ MIN_POSITIVE = 30
 N_SHOWN = 8
 # A change of the gap that is worth explaining, in percentage points, and the part of it that is worth telling.
 _FEWEST_PP, _GOOD_PART = 0.5, 0.25
-_WIDE = 2.6  # standard errors that a change must exceed where too few months say what is usual
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -124,7 +123,7 @@ def _changes(series: _Series) -> tuple[float, UsualChange]:
 def _usual_size(usual: UsualChange, error: float, *, downwards: bool) -> float:
     """Return up to where a change is usual; where months do not say, what sampling alone explains."""
     size = max(0.0, -float(usual.lower[0])) if downwards else float(usual.size[0])
-    return _WIDE * error if _against(usual) is Against.FLOOR_ONLY else size
+    return WIDE * error if _against(usual) is Against.FLOOR_ONLY else size
 
 
 def _against(usual: UsualChange) -> Against:
@@ -353,7 +352,7 @@ def _segment_row(
     p_adjusted = float(usual.p_adjusted[i])
     limit = float(usual.size[i])
     if math.isnan(limit):
-        limit = (_WIDE + 1) * error  # many segments, and no months that say what is usual
+        limit = (WIDE + 1) * error  # many segments, and no months that say what is usual
     is_unusual = abs(change) > limit and not p_adjusted > policy.max_false_discovery
     is_large = abs(change) > math.log(policy.segment_calibration.watch)
     return SegmentOutcome(

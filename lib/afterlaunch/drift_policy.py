@@ -9,6 +9,9 @@ from afterlaunch.baselines import MAX_MONTHS
 from afterlaunch.errors import ParameterError
 from afterlaunch.findings import Direction, Threshold
 
+WIDE = 2.6
+"""Standard errors that a change must exceed where too few months say what is usual."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Limits:

@@ -55,7 +55,7 @@ def changed_relations(
     if len(names) < 2:
         return _not_compared(policy, "there are fewer than two inputs to compare")
     tables = {
-        place: _table(beside.months[place], inputs, beside, use, version)
+        place: _table(beside.months[place], inputs, use, version)
         for place in (*beside.reference, len(beside.months) - 1)
     }
     each = max(1, _N_REFERENCE_ROWS // max(1, len(beside.reference)))
@@ -112,7 +112,6 @@ def _score_name(names: Sequence[str]) -> str:
 def _table(
     month: MonthProfile,
     inputs: Sequence[tuple[int, InputMonths]],
-    beside: MonthsBeside,
     use: ModelUse | str,
     version: str,
 ) -> Floats:
@@ -125,8 +124,7 @@ def _table(
         if one.is_number:
             columns.append(np.asarray(values, dtype=np.float64))
         elif not isinstance(use, str):
-            start, end = beside.offsets[place], beside.offsets[place + 1]
-            effects = use.effects.coefficients[start:end, 0].copy()
+            effects = use.of_bins(place).copy()
             effects[one.bins.missing_code] = np.nan
             columns.append(effects[one.text_codes(values)])
     if version:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from afterlaunch.drift_counts import MonthsBeside, beside_each_other
 from afterlaunch.drift_effects import ModelUse
 from afterlaunch.drift_evidence import DriftEvidence
-from afterlaunch.drift_policy import DriftPolicy, Limits
+from afterlaunch.drift_policy import WIDE, DriftPolicy, Limits
 from afterlaunch.drift_report import ModelDrift, ScoreDecomposition
 from afterlaunch.errors import DataError
 from afterlaunch.findings import Finding, Measurement
@@ -24,7 +24,6 @@ from afterlaunch.since_when import Onset, since_when
 from afterlaunch.uncertainty import wilson_interval
 
 Floats: TypeAlias = npt.NDArray[np.float64]
-_WIDE = 2.6  # standard errors that a change must exceed where too few months say what is usual
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -190,7 +189,7 @@ def _errors(measure: _ScoreMeasure, months: JudgedMonths, before: float) -> tupl
         return math.nan, 0.0
     error = _standard_error(measure, months.current)
     earlier = [_standard_error(measure, scores) for scores in months.scores(months.scored)]
-    return error / before, _WIDE * math.hypot(error, math.hypot(*earlier) / len(earlier)) / before
+    return error / before, WIDE * math.hypot(error, math.hypot(*earlier) / len(earlier)) / before
 
 
 def _with_interval(measure: _ScoreMeasure, subject: str, scores: VersionScores) -> Measurement:

@@ -208,8 +208,7 @@ def count_months(
         Cut(keys=(month, value), totals=counts),
     ]
     for i, column in enumerate(segment_columns):
-        value_sql = f"coalesce(CAST({log.features[column]} AS STRING), '(missing)')"
-        segment = Key(name=f"segment_{i}", sql=f"CASE WHEN {is_judged} THEN {value_sql} END")
+        segment = Key(name=f"segment_{i}", sql=f"CASE WHEN {is_judged} THEN {segment_sql(log, column)} END")
         cuts.append(Cut(keys=(segment, judged_day, grid), totals=counts))
     where = inside("scored_at", Window.of_months(first, last))
     by_day, by_day_bin, by_month_score, *by_segment_frames = aggregate(
@@ -251,6 +250,11 @@ def trained_on_sql(setup: LogSetup, version: str = "model_version") -> str:
     return " OR ".join(
         f"({version} = '{v.name}' AND {inside('scored_at', v.trained)})" for v in setup.versions.values()
     )
+
+
+def segment_sql(log: ScoringLog, column: str) -> str:
+    """Return the SQL of a segment column's value as a text, which is never NULL."""
+    return f"coalesce(CAST({log.features[column]} AS STRING), '(missing)')"
 
 
 def grid_sql(score: str) -> str:

@@ -189,11 +189,7 @@ class MonitoredModel:
         try:
             window, policy = Window.parse(given.period), self.policy.drift
             log.check_covers(window)
-            first = max(
-                Window.month(log.first_on.year, log.first_on.month),
-                window.previous(max(policy.reference_months, 12)),
-                key=lambda month: month.start,
-            )
+            first = log.first_month(window.previous(max(policy.reference_months, 12)))
             store = ProfileStore(root=self.root, folder=self.root / "outputs" / ".profiles" / self.name)
             profiles = store.profiles(log, first.months_until(window))
             counts = (

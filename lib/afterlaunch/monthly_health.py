@@ -234,8 +234,7 @@ def _business_rows(
 
 def first_month(log: ScoringLog, window: Window, policy: HealthPolicy) -> Window:
     """Return the oldest month to read: as far back as usual ranges may look, and the log goes."""
-    earliest = Window.month(log.first_on.year, log.first_on.month)
-    return max(earliest, policy.usual_range.first_month(window), key=lambda month: month.start)
+    return log.first_month(policy.usual_range.first_month(window))
 
 
 def versions_of(log: ScoringLog, month: MonthCounts) -> tuple[VersionUse, ...]:

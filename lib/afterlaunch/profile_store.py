@@ -120,10 +120,10 @@ class _DatedFile:
 
 def _key(log: ScoringLog, month: Window, files: tuple[_DatedFile, ...]) -> str:
     """Return what a month's profile depends on as one hash; empty when that cannot be told."""
-    if not files or month.end > log.as_of or month.end > _day_after(log.last_on):
+    if not files or month.end > log.as_of or month.end > log.last_on + dt.timedelta(days=1):
         return ""
     setup = log.setup
-    first = Window.month(log.first_on.year, log.first_on.month)
+    first = Window.month_of(log.first_on)
     parts = {
         "format": _FORMAT,
         "columns": dataclasses.asdict(setup.columns),
@@ -134,10 +134,6 @@ def _key(log: ScoringLog, month: Window, files: tuple[_DatedFile, ...]) -> str:
         "files": [file.state for file in files if file.may_hold(month) or file.may_hold(first)],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _day_after(day: dt.date) -> dt.date:
-    return Window.of_days(day, day).end
 
 
 def _files_by_days(log: ScoringLog, root: Path) -> tuple[_DatedFile, ...]:

@@ -233,7 +233,7 @@ def number_grids(log: ScoringLog) -> dict[str, NumberGrid]:
 
 def _first_days(log: ScoringLog) -> str:
     """Return the SQL condition of a sample of the log's first days, which other days cannot change."""
-    first = Window.month(log.first_on.year, log.first_on.month)
+    first = Window.month_of(log.first_on)
     by_day = log.engine.rows(
         f"SELECT day(scored_at) AS day, count(*) AS n FROM {log.rows} WHERE {inside('scored_at', first)} "
         "GROUP BY day(scored_at) ORDER BY day"

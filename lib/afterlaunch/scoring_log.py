@@ -219,6 +219,10 @@ class ScoringLog:
         mature = self.as_of - dt.timedelta(days=self.setup.outcome_delay_days)
         return min(mature, self.last_on + dt.timedelta(days=1))
 
+    def first_month(self, wanted: Window) -> Window:
+        """Return a month, or the log's first one when that is later: the log has nothing before it."""
+        return max(Window.month_of(self.first_on), wanted, key=lambda month: month.start)
+
     def judged_month(self, month: Window) -> Window:
         """Return the month whose outcomes a report on ``month`` can judge.
 
@@ -228,7 +232,7 @@ class ScoringLog:
         complete = self.outcomes_complete_until
         if not self.has_outcomes or complete > month.start:
             return month
-        begun = Window.month(complete.year, complete.month)
+        begun = Window.month_of(complete)
         last = begun if begun.end <= complete else begun.previous()
         return last if last.end > self.first_on else month
 

@@ -69,6 +69,17 @@ class Window:
         return cls(start=first.start, end=last.end, label=label)
 
     @classmethod
+    def month_of(cls, day: dt.date) -> Window:
+        """Return the calendar month that a day lies in.
+
+        Examples
+        --------
+        >>> Window.month_of(dt.date(2013, 9, 30)).label
+        '2013-09'
+        """
+        return cls.month(day.year, day.month)
+
+    @classmethod
     def of_days(cls, first: dt.date, last: dt.date) -> Window:
         """Return the period from the first day to the last, both included."""
         return cls(start=first, end=last + dt.timedelta(days=1), label=f"{first} to {last}")
